@@ -1,0 +1,296 @@
+"""The command line: parses arguments, prints, exits; the only place that does.
+
+Exit codes: 0 all well, 1 contracts or data are wrong or a table failed, 2 the run could not begin.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.syntax import Syntax
+from rich.table import Table as Grid
+
+from framework import __version__
+from framework.lakehouse.lakehouse import Lakehouse
+from framework.plan.explain import as_record, explained
+from framework.spec.problem import ContractError, EnvironmentProblem, LakepactError, did_you_mean
+from framework.spec.project import Project, read_project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from framework.runner import RunReport, TableReport
+
+app = typer.Typer(
+    name="lakepact",
+    help="Turn YAML contracts into governed Delta tables.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+out, err = Console(), Console(stderr=True)
+
+
+class Format(str, Enum):
+    """How a command prints its result."""
+
+    text = "text"
+    json = "json"
+
+
+ProjectOption = Annotated[Path, typer.Option("--project", help="The folder with contracts/ and metadata/.")]
+EnvOption = Annotated[str, typer.Option("--env", help="An environment of metadata/environments.yml.")]
+LandingOption = Annotated[Path | None, typer.Option("--landing", help="The folder with deliveries, in place of the environment's.")]
+WarehouseOption = Annotated[Path | None, typer.Option("--warehouse", help="The folder with tables, in place of the environment's.")]
+TableOption = Annotated[list[str] | None, typer.Option("--table", help="Only this table; may be given several times.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
+LayerArgument = Annotated[str, typer.Argument(help="bronze, silver, gold, or all.")]
+
+
+def main() -> None:
+    """Run the command; a user's mistake is told in words, without a traceback."""
+    app()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except ContractError as error:
+        for problem in error.problems:
+            err.print(escape(problem.text()), highlight=False, soft_wrap=True)
+            err.print()
+        count = len(error.problems)
+        err.print(f"[bold red]{count} problem{'s' if count != 1 else ''}[/] found.")
+        raise typer.Exit(1) from error
+    except EnvironmentProblem as error:
+        err.print(f"[bold red]Cannot run:[/] {escape(error.what)}", highlight=False, soft_wrap=True)
+        err.print(f"  fix: {escape(error.fix)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+    except LakepactError as error:
+        err.print(f"[bold red]Failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def _lakehouse(project: Path, env: str, landing: Path | None, warehouse: Path | None) -> Lakehouse:
+    return Lakehouse(read_project(project), env, landing and landing.absolute(), warehouse and warehouse.absolute())
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        out.print(f"lakepact {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.command()
+def validate(project: ProjectOption = Path(), form: FormatOption = Format.text) -> None:
+    """Find every mistake in contracts and metadata, with its line and the fix; starts no Spark."""
+    if form is Format.json:
+        try:
+            problems = [] if read_project(project) else []
+        except ContractError as error:
+            problems = [
+                {
+                    "code": problem.code,
+                    "file": str(problem.where.path),
+                    "line": problem.where.line,
+                    "column": problem.where.column,
+                    "what": problem.what,
+                    "why": problem.why,
+                    "fix": problem.fix,
+                }
+                for problem in error.problems
+            ]
+        except EnvironmentProblem:
+            with _told():
+                raise
+        _print_json(problems)
+        raise typer.Exit(1 if problems else 0)
+    with _told():
+        found = read_project(project)
+        layers = ", ".join(f"{sum(t.layer == layer for t in found.tables.values())} {layer}" for layer in found.layers)
+        out.print(f"[bold green]{len(found.contracts)} contracts are valid[/] ({layers}).", highlight=False)
+
+
+@app.command()
+def plan(
+    layer: LayerArgument = "all",
+    project: ProjectOption = Path(),
+    env: EnvOption = "local",
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    table: TableOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Show what a run would do, and why; changes nothing."""
+    with _told():
+        found = _lakehouse(project, env, landing, warehouse).plan(layer, table or ())
+        if form is Format.json:
+            _print_json(as_record(found))
+            return
+        grid = Grid("table", "step", "because", box=None, header_style="bold", pad_edge=False)
+        for name, step, because in explained(found):
+            grid.add_row(escape(name), escape(step), escape(because))
+        out.print(grid)
+        if found.is_empty:
+            out.print("\n[bold green]Nothing to do.[/]")
+
+
+@app.command()
+def run(
+    layer: LayerArgument,
+    project: ProjectOption = Path(),
+    env: EnvOption = "local",
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    table: TableOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Ingest what was delivered and bring the tables up to date."""
+    with _told():
+        lakehouse = _lakehouse(project, env, landing, warehouse)
+        report = _run(lakehouse, layer, table or [], quiet=form is Format.json)
+    if form is Format.json:
+        _print_json(report.record)
+    else:
+        _print_report(report)
+    raise typer.Exit(0 if report.is_well else 1)
+
+
+def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, quiet: bool) -> RunReport:
+    from framework import runner  # noqa: PLC0415 - Spark is imported only by the command that needs it
+
+    shown = Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True, disable=quiet or not err.is_terminal
+    )
+    tasks: dict[str, Any] = {}
+
+    def progress(event: TableReport | str) -> None:
+        if isinstance(event, str):
+            tasks[event] = shown.add_task(event)
+        elif event.table in tasks:
+            shown.remove_task(tasks.pop(event.table))
+
+    with shown:
+        return runner.run(lakehouse, layer, only, progress=progress)
+
+
+@app.command()
+def show(table: Annotated[str, typer.Argument(help="A table.")], project: ProjectOption = Path()) -> None:
+    """Print a contract with everything resolved, and where each default came from."""
+    with _told():
+        found = read_project(project)
+        contract = found.contracts.get(table)
+        if contract is None:
+            raise EnvironmentProblem(f'There is no table "{table}".', did_you_mean(table, found.contracts))
+        text = yaml.safe_dump(contract.resolved, sort_keys=False, allow_unicode=True, width=120)
+        if out.is_terminal:
+            out.print(Syntax(text, "yaml", background_color="default"))
+        else:
+            sys.stdout.write(text)
+        for key, origin in contract.origins.items():
+            out.print(f"# {key}: from {origin}", style="dim", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def status(
+    project: ProjectOption = Path(),
+    env: EnvOption = "local",
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Show the last runs, what is stale, and what is quarantined and why."""
+    with _told():
+        lakehouse = _lakehouse(project, env, landing, warehouse)
+        runs = lakehouse.state.runs()
+        if form is Format.json:
+            _print_json(runs)
+            return
+        if not runs:
+            out.print("No run yet.")
+            return
+        _print_runs(runs)
+        _print_quarantine(lakehouse.project, runs)
+        waiting = [(name, step, because) for name, step, because in explained(lakehouse.plan("all")) if step != "keep"]
+        out.print(f"\n[bold]Waiting for a run[/]: {len(waiting)} step{'s' if len(waiting) != 1 else ''}", highlight=False)
+        for name, step, because in waiting:
+            out.print(f"  {escape(name)}: {escape(step)}, {escape(because)}", highlight=False, soft_wrap=True)
+
+
+def _print_report(report: RunReport) -> None:
+    grid = Grid("table", "read", "kept", "duplicate", "quarantined", "dropped", "seconds", "", box=None, header_style="bold", pad_edge=False)
+    for column in grid.columns[1:7]:
+        column.justify = "right"
+    for one in report.tables:
+        colour = {"done": "green", "unchanged": "dim", "failed": "red", "skipped": "yellow"}[one.outcome]
+        if one.outcome == "done":
+            numbers = [_number(n) for n in (one.read, one.kept, one.duplicate, one.quarantined, one.dropped)]
+        else:
+            numbers = [""] * 5
+        grid.add_row(escape(one.table), *numbers, f"{one.seconds:.1f}", f"[{colour}]{one.outcome}[/]")
+    out.print(grid)
+    _print_rules(report)
+    for one in report.tables:
+        for file in one.files:
+            if file.refused:
+                err.print(f"\n[bold red]refused[/] {escape(file.name)} ({escape(one.table)}): {escape(file.refused)}", highlight=False, soft_wrap=True)
+                err.print(f"  fix: {escape(file.fix or '')}", highlight=False, soft_wrap=True)
+            elif file.ragged:
+                err.print(f"\n[yellow]{file.ragged} rows of {escape(file.name)} have too few or too many fields[/]", highlight=False)
+        if one.outcome in {"failed", "skipped"}:
+            err.print(f"\n[bold red]{one.outcome}[/] {escape(one.table)}: {escape(one.reason)}", highlight=False, soft_wrap=True)
+    word = "[bold green]all well[/]" if report.is_well else "[bold red]not all well[/]"
+    out.print(f"\nrun {report.run_id}: {word}, {report.seconds:.1f} s", highlight=False)
+
+
+def _print_rules(report: RunReport) -> None:
+    grid = Grid("table", "rule", "rows", "what happened to them", box=None, header_style="bold", pad_edge=False)
+    grid.columns[2].justify = "right"
+    words = {"quarantine": "quarantined", "drop": "left out", "set_null": "value emptied", "warn": "warned", "fail": "failed the table"}
+    for one in report.tables:
+        for name, told in one.rules.items():
+            grid.add_row(escape(one.table), escape(name), _number(int(told["rows"])), words[str(told["otherwise"])])
+    if grid.row_count:
+        out.print("\n[bold]Rules that rows broke[/]")
+        out.print(grid)
+
+
+def _print_runs(runs: list[dict[str, Any]]) -> None:
+    grid = Grid("run", "layer", "outcome", "tables", "seconds", box=None, header_style="bold", pad_edge=False)
+    for one in runs:
+        tables = ", ".join(f"{sum(t['outcome'] == kind for t in one['tables'])} {kind}" for kind in ("done", "unchanged", "failed", "skipped") if any(t["outcome"] == kind for t in one["tables"]))
+        grid.add_row(one["run_id"], one["layer"], one["outcome"], tables, f"{one['seconds']:.1f}")
+    out.print(grid)
+
+
+def _print_quarantine(project: Project, runs: list[dict[str, Any]]) -> None:
+    """Print what is in quarantine, as the last run that worked on each table left it."""
+    out.print("\n[bold]Quarantine[/]")
+    grid = Grid("table", "rows", "rules", box=None, header_style="bold", pad_edge=False)
+    grid.columns[1].justify = "right"
+    for name in project.contracts:
+        last = next((t for one in runs for t in one["tables"] if t["table"] == name and t["outcome"] == "done"), None)
+        if last and last["quarantined"]:
+            rules = ", ".join(f"{rule} {told['rows']:,}" for rule, told in last["rules"].items() if told["otherwise"] == "quarantine")
+            grid.add_row(escape(name), _number(last["quarantined"]), escape(rules))
+    out.print(grid if grid.row_count else "  nothing")
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else "·"

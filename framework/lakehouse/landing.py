@@ -1,0 +1,133 @@
+"""Which files were delivered, and can they be read as their contract says?
+
+Looked at before Spark starts: a header with swapped columns would load silently, bytes of another encoding would
+become question marks.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import fnmatch
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framework.plan.steps import DeliveredFile, RefusedFile
+from framework.spec.problem import EnvironmentProblem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from framework.spec.source import Files
+    from framework.spec.table import FileTable
+
+_CHUNK_BYTES = 1 << 22
+_HEADER_BYTES = 1 << 20
+
+
+def find_files(
+    landing: Path, table: FileTable, known: Collection[tuple[str, int, int]]
+) -> tuple[tuple[DeliveredFile, ...], tuple[RefusedFile, ...]]:
+    """Return the files of a table that are new, in the order in which they were delivered, and those that cannot be read.
+
+    `known` holds the identities of files ingested before.
+
+    Raises:
+        EnvironmentProblem: the landing folder cannot be listed.
+    """
+    try:
+        entries = sorted(os.scandir(landing), key=lambda entry: entry.name)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"The landing folder {landing} cannot be listed: {error.strerror}.",
+            "name the folder with --landing, or put it into metadata/environments.yml.",
+        ) from error
+    new: list[DeliveredFile] = []
+    refused: list[RefusedFile] = []
+    for entry in entries:
+        if not any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in table.files.pattern):
+            continue
+        if not entry.is_file():
+            refused.append(RefusedFile(entry.name, "it is a directory, not a file.", "deliver a file of that name."))
+            continue
+        status = entry.stat()
+        file = DeliveredFile(entry.name, entry.path, status.st_size, status.st_mtime_ns)
+        if file.identity in known:
+            continue
+        found = _looked_into(file, table)
+        if isinstance(found, DeliveredFile):
+            new.append(found)
+        else:
+            refused.append(found)
+    return tuple(sorted(new, key=lambda file: (file.modified_ns, file.name))), tuple(refused)
+
+
+def _looked_into(file: DeliveredFile, table: FileTable) -> DeliveredFile | RefusedFile:
+    try:
+        header = _header(Path(file.path), table.files)
+        _check_encoding(Path(file.path))
+    except UnicodeDecodeError as error:
+        return RefusedFile(
+            file.name,
+            f"it is not UTF-8: byte {error.start + 1} is 0x{error.object[0]:02x}.",
+            "deliver it as UTF-8; a spreadsheet's `CSV UTF-8` is one.",
+        )
+    except (OSError, csv.Error) as error:
+        return RefusedFile(file.name, f"it cannot be read: {getattr(error, 'strerror', None) or error}.", "check the file and its permissions.")
+    fault = _fault_of(header, table)
+    if fault:
+        return RefusedFile(file.name, *fault)
+    return DeliveredFile(file.name, file.path, file.size, file.modified_ns, header)
+
+
+def _header(path: Path, files: Files) -> tuple[str, ...]:
+    with path.open("rb") as stream:
+        start = stream.read(_HEADER_BYTES)
+    # A character may be cut at the end of what was read.
+    text = codecs.getincrementaldecoder("utf-8-sig")().decode(start)
+    quote = files.csv.quote or None
+    lines = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=files.csv.separator,
+        quotechar=quote,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+    )
+    return tuple(name.strip() for name in next(lines, []))
+
+
+def _check_encoding(path: Path) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    done = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                # The error counts from the chunk; the reader of the message counts from the start of the file.
+                start = done + error.start
+                raise UnicodeDecodeError("utf-8", error.object[error.start : error.start + 1], start, start + 1, error.reason) from None
+            done += len(chunk)
+    decoder.decode(b"", final=True)
+
+
+def _fault_of(header: tuple[str, ...], table: FileTable) -> tuple[str, str] | None:
+    if not header:
+        return "it is empty: not even a header line.", "deliver the file again, or take it away."
+    names = [name.lower() for name in header]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        return f"its header names a column twice: {', '.join(repeated)}.", "give each column a name of its own."
+    missing = [column.name for column in table.columns if not column.optional and column.name.lower() not in names]
+    if missing:
+        near = did_you_mean(missing[0], header).split(" Known")[0]
+        hint = f" For {missing[0]}, {near}" if near.startswith("did you mean") else ""
+        return (
+            f"its header lacks {'columns' if len(missing) > 1 else 'the column'} {', '.join(missing)}.",
+            f"deliver it with the {'columns' if len(missing) > 1 else 'column'}, or declare `optional: true` in the contract.{hint}",
+        )
+    unknown = [name for name in header if name.lower() not in {column.name.lower() for column in table.columns}]
+    if unknown and table.files.unknown_columns == "fail":
+        return f"its header has unknown columns: {', '.join(unknown)}.", "declare them in the contract, or set `unknown_columns: rescue`."
+    return None

@@ -1,0 +1,94 @@
+"""What does the engine remember between runs?
+
+Small JSON files, readable without Spark: the ledger of loads, what each table was built from, and the run log. Each
+is written to a side file and renamed, so that a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from framework.plan.steps import Built, DeliveredFile, Load
+from framework.spec.problem import EnvironmentProblem
+
+
+class State:
+    """The engine's memory in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Remember the folder; nothing is written yet."""
+        self.folder = folder
+
+    def prepare(self) -> None:
+        """Make the folder and see whether it can be written.
+
+        Raises:
+            EnvironmentProblem: it cannot.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            probe = self.folder / ".probe"
+            probe.write_text("")
+            probe.unlink()
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"The folder {self.folder} cannot be written: {error.strerror}.",
+                "give yourself permission, or name another folder with --warehouse.",
+            ) from error
+
+    def loads(self, table: str) -> list[Load]:
+        """Return a table's loads from the first to the last."""
+        return [_load(_read(path)) for path in sorted((self.folder / "loads" / table).glob("*.json"))]
+
+    def write_load(self, table: str, load: Load) -> None:
+        """Write a load down, or over what stood there of it."""
+        _write(self.folder / "loads" / table / f"{load.number:08d}.json", asdict(load))
+
+    def forget_load(self, table: str, load: Load) -> None:
+        """Take a load back that never came to be."""
+        (self.folder / "loads" / table / f"{load.number:08d}.json").unlink()
+
+    def built(self, table: str) -> Built | None:
+        """Return from what a table was last built."""
+        path = self.folder / "tables" / f"{table}.json"
+        return Built(**_read(path)) if path.exists() else None
+
+    def write_built(self, table: str, built: Built) -> None:
+        """Remember from what a table was built."""
+        _write(self.folder / "tables" / f"{table}.json", asdict(built))
+
+    def runs(self, most: int = 10) -> list[dict[str, Any]]:
+        """Return the records of the last runs, the newest first."""
+        return [_read(path) for path in sorted((self.folder / "runs").glob("*.json"), reverse=True)[:most]]
+
+    def write_run(self, run_id: str, record: dict[str, Any]) -> Path:
+        """Write a run's record and return where it is."""
+        path = self.folder / "runs" / f"{run_id}.json"
+        _write(path, record)
+        return path
+
+
+def _load(record: dict[str, Any]) -> Load:
+    files = tuple(DeliveredFile(**{**file, "header": tuple(file["header"])}) for file in record.pop("files"))
+    return Load(files=files, **record)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise EnvironmentProblem(
+            f"The engine's own record {path} cannot be read: {error}.", "restore the file from a backup; the engine writes it whole."
+        ) from error
+    return record
+
+
+def _write(path: Path, record: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".tmp")
+    beside.write_text(json.dumps(record, indent=1, default=str), "utf-8")
+    os.replace(beside, path)

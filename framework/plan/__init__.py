@@ -1,0 +1,1 @@
+"""Contracts and what is there now become ordered steps, which `plan` prints and `run` executes."""

@@ -1,0 +1,97 @@
+"""Which steps follow from the contracts and from what is there?"""
+
+from __future__ import annotations
+
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+from framework.plan.steps import (
+    CreateTable,
+    FinishLoad,
+    KeepTable,
+    LoadFiles,
+    Observed,
+    Plan,
+    RefreshTable,
+    RefuseFile,
+    Step,
+)
+from framework.spec.problem import EnvironmentProblem, did_you_mean
+from framework.spec.table import FileTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from framework.spec.project import Project
+
+ALL_LAYERS = "all"
+
+
+def selected_tables(project: Project, layer: str, tables: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the tables of a layer (or `all`), or those named, each after what it reads.
+
+    Raises:
+        EnvironmentProblem: the layer or a table does not exist.
+    """
+    if layer != ALL_LAYERS and layer not in project.layers:
+        raise EnvironmentProblem(f'There is no layer "{layer}".', did_you_mean(layer, (*project.layers, ALL_LAYERS)))
+    for name in tables:
+        if name not in project.contracts:
+            raise EnvironmentProblem(f'There is no table "{name}".', did_you_mean(name, project.contracts))
+    ordered = TopologicalSorter({name: inputs_of(project, name) for name in sorted(project.contracts)}).static_order()
+    return tuple(
+        name
+        for name in ordered
+        if (layer == ALL_LAYERS or project.tables[name].layer == layer) and (not tables or name in tables)
+    )
+
+
+def inputs_of(project: Project, name: str) -> tuple[str, ...]:
+    """Return the tables that a table reads, reference data left out."""
+    return tuple(sorted(table for table in project.tables[name].inputs if table in project.contracts))
+
+
+def build_plan(project: Project, selected: Sequence[str], observed: Observed) -> Plan:
+    """Return the plan for the selected tables."""
+    steps: dict[str, tuple[Step, ...]] = {}
+    for name in selected:
+        if isinstance(project.tables[name], FileTable):
+            steps[name] = _file_steps(name, observed)
+        else:
+            steps[name] = (_refresh_step(project, name, observed, steps),)
+    after = {name: frozenset(inputs_of(project, name)) & steps.keys() for name in selected}
+    return Plan(steps, after)
+
+
+def _file_steps(name: str, observed: Observed) -> tuple[Step, ...]:
+    steps: list[Step] = [RefuseFile(name, file.why, file) for file in observed.refused_files.get(name, ())]
+    if name in observed.open_loads:
+        steps.append(FinishLoad(name, "an earlier run was stopped while it loaded", observed.open_loads[name]))
+    files = observed.new_files.get(name, ())
+    if files:
+        steps.append(LoadFiles(name, f"{len(files)} new file{'s' if len(files) > 1 else ''}", files))
+    elif name not in observed.versions and name not in observed.open_loads:
+        steps.append(CreateTable(name, "the table does not exist, and nothing was delivered"))
+    if all(isinstance(step, RefuseFile) for step in steps):
+        steps.append(KeepTable(name, "nothing new was delivered"))
+    return tuple(steps)
+
+
+def _refresh_step(project: Project, name: str, observed: Observed, steps: dict[str, tuple[Step, ...]]) -> Step:
+    reasons = []
+    built = observed.built.get(name)
+    inputs = inputs_of(project, name)
+    missing = [table for table in inputs if table not in observed.versions and table not in steps]
+    if missing:
+        reasons.append(f"{', '.join(missing)} not there yet")
+    elif name not in observed.versions or built is None:
+        reasons.append("not built yet")
+    elif built.contract_hash != project.contract_hash(name):
+        reasons.append("its contract changed")
+    elif built.version != observed.versions[name]:
+        reasons.append("it was changed by someone else")
+    else:
+        changing = [table for table in inputs if any(not isinstance(step, KeepTable | RefuseFile) for step in steps.get(table, ()))]
+        changed = [table for table in inputs if table not in changing and built.inputs.get(table) != observed.versions.get(table)]
+        reasons += [f"{table} changes in this run" for table in changing] + [f"{table} has changed" for table in changed]
+    return RefreshTable(name, "; ".join(reasons)) if reasons else KeepTable(name, "nothing that it reads has changed")

@@ -1,0 +1,121 @@
+"""Which steps can a plan hold, and which facts are they worked out from?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """A file in the landing folder; `modified_ns` counts nanoseconds since 1970, `size` bytes."""
+
+    name: str
+    path: str
+    size: int
+    modified_ns: int
+    header: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, int, int]:
+        """Return what tells this delivery from another under the same name."""
+        return (self.name, self.size, self.modified_ns)
+
+
+@dataclass(frozen=True)
+class RefusedFile:
+    """A file that cannot be ingested: why, and the way out."""
+
+    name: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Load:
+    """One ingestion of files into a table, written down before it begins."""
+
+    number: int
+    load_id: str
+    timestamp: str
+    files: tuple[DeliveredFile, ...]
+    version_before: int
+    closed: bool = False
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Built:
+    """From what a table was last built: contract, versions of its inputs, and the version that came out."""
+
+    contract_hash: str
+    inputs: dict[str, int]
+    version: int
+    quarantined: int = 0
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is there now; versions are Delta's, missing tables have none."""
+
+    versions: dict[str, int]
+    built: dict[str, Built]
+    new_files: dict[str, tuple[DeliveredFile, ...]]
+    refused_files: dict[str, tuple[RefusedFile, ...]]
+    open_loads: dict[str, Load]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that a run does to one table, and why."""
+
+    table: str
+    because: str
+
+
+@dataclass(frozen=True)
+class CreateTable(Step):
+    """Make the table, empty, so that what reads it finds it."""
+
+
+@dataclass(frozen=True)
+class FinishLoad(Step):
+    """Bring a load to its end that an earlier run began."""
+
+    load: Load
+
+
+@dataclass(frozen=True)
+class LoadFiles(Step):
+    """Append the rows of delivered files."""
+
+    files: tuple[DeliveredFile, ...]
+
+
+@dataclass(frozen=True)
+class RefuseFile(Step):
+    """Leave a file out, whole."""
+
+    file: RefusedFile
+
+
+@dataclass(frozen=True)
+class RefreshTable(Step):
+    """Work the table out anew from its inputs."""
+
+
+@dataclass(frozen=True)
+class KeepTable(Step):
+    """Leave the table as it is."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of each table, and which tables must be done before it."""
+
+    steps: dict[str, tuple[Step, ...]]
+    after: dict[str, frozenset[str]]
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the plan changes nothing."""
+        return all(isinstance(step, KeepTable | RefuseFile) for steps in self.steps.values() for step in steps)

@@ -1,0 +1,322 @@
+"""How is a plan carried out? One loop over its steps, tables in parallel where the graph allows."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from framework.lakehouse.read import empty_rows, read_files
+from framework.lakehouse.session import start_session
+from framework.lakehouse.tables import Staging, Tables, reference_rows
+from framework.plan.build import inputs_of
+from framework.plan.steps import Built, CreateTable, FinishLoad, KeepTable, Load, LoadFiles, RefreshTable, RefuseFile
+from framework.spec.problem import LakepactError, RunError
+from framework.spec.rules import rules_of
+from framework.spec.table import FileTable
+from framework.transforms.table import labelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from framework.lakehouse.lakehouse import Lakehouse
+    from framework.plan.steps import DeliveredFile, Plan, Step
+    from framework.spec.project import Project
+    from framework.transforms.rows import Counts
+
+Outcome = Literal["done", "unchanged", "failed", "skipped"]
+WORKERS = 3
+"""Tables worked on at once: one more than the cores of a small machine, to fill its waits for storage."""
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of one delivered file."""
+
+    name: str
+    rows: int = 0
+    ragged: int = 0
+    refused: str | None = None
+    fix: str | None = None
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What became of one table in a run."""
+
+    table: str
+    outcome: Outcome
+    reason: str
+    read: int = 0
+    kept: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    dropped: int = 0
+    grouped: int | None = None
+    rules: dict[str, dict[str, int | str]] = field(default_factory=dict)
+    files: list[FileReport] = field(default_factory=list)
+    inputs: dict[str, int] = field(default_factory=dict)
+    version: int | None = None
+    contract_hash: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did; `record` is what the run log keeps."""
+
+    run_id: str
+    started: str
+    environment: str
+    layer: str
+    seconds: float
+    tables: list[TableReport]
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether every table was finished and every file taken."""
+        return all(one.outcome in {"done", "unchanged"} and not any(file.refused for file in one.files) for one in self.tables)
+
+    @property
+    def record(self) -> dict[str, object]:
+        """Return the report as plain values."""
+        return asdict(self) | {"outcome": "done" if self.is_well else "failed"}
+
+
+def run(
+    lakehouse: Lakehouse,
+    layer: str,
+    only: Sequence[str] = (),
+    *,
+    progress: Callable[[TableReport | str], None] = lambda _: None,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> RunReport:
+    """Carry out the plan and return what was done; a table's failure stops only what reads it.
+
+    Raises:
+        EnvironmentProblem: the run could not begin.
+    """
+    started, clock = now(), time.monotonic()
+    plan = lakehouse.plan(layer, only)
+    lakehouse.state.prepare()
+    run_id = f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z-{secrets.token_hex(2)}"
+    reports = _Run(lakehouse, plan, run_id, started, progress).execute()
+    report = RunReport(run_id, started.isoformat(), lakehouse.name, layer, round(time.monotonic() - clock, 3), reports)
+    lakehouse.state.write_run(run_id, report.record)
+    return report
+
+
+class _Run:
+    """One run: the loop over the plan, and what each step does."""
+
+    def __init__(
+        self, lakehouse: Lakehouse, plan: Plan, run_id: str, started: datetime, progress: Callable[[TableReport | str], None]
+    ) -> None:
+        self.lakehouse, self.plan, self.run_id, self.started, self.progress = lakehouse, plan, run_id, started, progress
+        self.project, self.state = lakehouse.project, lakehouse.state
+        self.spark: SparkSession | None = None
+        self.tables = lakehouse.tables(None)
+        self.reports: dict[str, TableReport] = {}
+
+    def execute(self) -> list[TableReport]:
+        """Work through all tables and return their reports in the plan's order."""
+        if not self.plan.is_empty:
+            files = [f for steps in self.plan.steps.values() for s in steps if isinstance(s, LoadFiles) for f in s.files]
+            self.spark = start_session(self.lakehouse.environment.spark, new_bytes=sum(file.size for file in files))
+            self.tables = self.lakehouse.tables(self.spark)
+        waiting = dict(self.plan.after)
+        running: dict[Future[TableReport], str] = {}
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="table") as pool:
+            while waiting or running:
+                for name in [name for name, after in waiting.items() if after <= self.reports.keys()]:
+                    bad = sorted(one for one in waiting.pop(name) if self.reports[one].outcome in {"failed", "skipped"})
+                    if bad:
+                        self._finish(TableReport(name, "skipped", f"{', '.join(bad)} could not be finished"))
+                    else:
+                        self.progress(name)
+                        running[pool.submit(self._table, name)] = name
+                done, _ = wait(running, return_when=FIRST_COMPLETED) if running else (set(), set())
+                for future in done:
+                    running.pop(future)
+                    self._finish(future.result())
+        if self.spark is not None:
+            Staging(self._staging_folder(), self.spark).clear()
+        return [self.reports[name] for name in self.plan.steps]
+
+    def _finish(self, report: TableReport) -> None:
+        self.reports[report.table] = report
+        self.progress(report)
+
+    def _staging_folder(self) -> Path:
+        return self.state.folder / "staging" / self.run_id
+
+    def _table(self, name: str) -> TableReport:
+        """Return the report of one table; what goes wrong is told there."""
+        clock = time.monotonic()
+        report = TableReport(name, "unchanged", "", contract_hash=self.project.contract_hash(name))
+        for step in self.plan.steps[name]:
+            try:
+                report = self._carried_out(step, report)
+            except LakepactError as error:
+                report = replace(report, outcome="failed", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever Spark raises, the other tables go on, and the report says it
+                report = replace(report, outcome="failed", reason=_first_line(error))
+            if report.outcome == "failed":
+                break
+        return replace(report, seconds=round(time.monotonic() - clock, 3), version=self.tables.version(name) if self.spark else None)
+
+    def _carried_out(self, step: Step, report: TableReport) -> TableReport:
+        match step:
+            case KeepTable():
+                return replace(report, reason=report.reason or step.because)
+            case RefuseFile():
+                refused = FileReport(step.file.name, refused=step.file.why, fix=step.file.fix)
+                return replace(report, files=[*report.files, refused], reason="a file was refused")
+            case CreateTable():
+                table = self.project.tables[step.table]
+                if isinstance(table, FileTable):
+                    self.tables.overwrite(step.table, empty_rows(self._session(), table))
+                return replace(report, outcome="done", reason=step.because)
+            case FinishLoad():
+                return self._finish_load(step, report)
+            case LoadFiles():
+                return self._load_files(step, report)
+            case RefreshTable():
+                return self._refresh(step, report)
+            case _:
+                raise NotImplementedError(type(step).__name__)
+
+    def _session(self) -> SparkSession:
+        if self.spark is None:
+            message = "a step needs Spark, but the plan said that nothing changes"
+            raise RunError(message)
+        return self.spark
+
+    def _load_files(self, step: LoadFiles, report: TableReport) -> TableReport:
+        before = self.state.loads(step.table)
+        load = Load(
+            number=before[-1].number + 1 if before else 1,
+            load_id=self.run_id,
+            timestamp=self.started.isoformat(),
+            files=step.files,
+            version_before=_version(self.tables, step.table),
+        )
+        # Written before the first row: whoever comes after a crash finds the same files under the same number.
+        self.state.write_load(step.table, load)
+        return self._append(load, step.because, report)
+
+    def _finish_load(self, step: FinishLoad, report: TableReport) -> TableReport:
+        load = step.load
+        if _version(self.tables, step.table) > load.version_before:
+            # The rows had been committed; only the record was left open.
+            self.state.write_load(step.table, replace(load, closed=True))
+            return replace(report, outcome="done", reason=step.because)
+        changed = [file.name for file in load.files if not _is_as_listed(file)]
+        if changed:
+            # Nothing was committed, and the files are others now: what is there will be loaded as new.
+            self.state.forget_load(step.table, load)
+            return replace(report, outcome="done", reason=f"an earlier load was taken back: {', '.join(changed)} changed since")
+        return self._append(load, step.because, report)
+
+    def _append(self, load: Load, because: str, report: TableReport) -> TableReport:
+        table = self.project.tables[report.table]
+        if not isinstance(table, FileTable):
+            raise RunError(f"{report.table} reads no files")
+        rows, observations = read_files(self._session(), table, load)
+        self.tables.append(report.table, rows, app=f"lakepact.{report.table}", number=load.number)
+        counts = {name: one.get for name, one in observations.items()}
+        files = [FileReport(name, one["rows"], one["ragged"]) for name, one in counts.items()]
+        total = sum(file.rows for file in files)
+        self.state.write_load(report.table, replace(load, closed=True, rows={file.name: file.rows for file in files}))
+        return replace(
+            report,
+            outcome="done",
+            reason=because,
+            read=report.read + total,
+            kept=report.kept + total,
+            files=[*report.files, *files],
+        )
+
+    def _refresh(self, step: RefreshTable, report: TableReport) -> TableReport:
+        name, spark = step.table, self._session()
+        table = self.project.tables[name]
+        versions = {one: _version(self.tables, one) for one in inputs_of(self.project, name)}
+        missing = [one for one, version in versions.items() if version < 0]
+        if missing:
+            raise RunError(f"{', '.join(missing)} does not exist yet; run the layer before, or `all`.")
+        inputs: dict[str, DataFrame] = {one: self.tables.read(one) for one in versions}
+        inputs |= {one: reference_rows(self.project.references[one], spark) for one in table.inputs if one in self.project.references}
+        result = labelled(table, inputs)
+        staging = Staging(self._staging_folder(), spark)
+        # Rows wait beside the table until their counts add up; only then are they committed.
+        written = staging.write(name, result.rows)
+        counts = result.counts()
+        report = _with_counts(report, counts, self.project, versions)
+        refusal = _refusal(counts, report)
+        if refusal:
+            staging.clear(name)
+            return replace(report, outcome="failed", reason=refusal)
+        before = self.state.built(name)
+        if counts.quarantined or (before and before.quarantined) or (before is None and self.tables.version(f"{name}_quarantine") is not None):
+            self.tables.overwrite(f"{name}_quarantine", result.quarantined(written))
+        self.tables.overwrite(name, result.kept(written))
+        self.state.write_built(name, Built(report.contract_hash, versions, _version(self.tables, name), counts.quarantined))
+        staging.clear(name)
+        return replace(report, outcome="done", reason=step.because)
+
+
+def _version(tables: Tables, name: str) -> int:
+    version = tables.version(name)
+    return -1 if version is None else version
+
+
+def _is_as_listed(file: DeliveredFile) -> bool:
+    try:
+        status = Path(file.path).stat()
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns)
+
+
+def _with_counts(report: TableReport, counts: Counts, project: Project, versions: dict[str, int]) -> TableReport:
+    rules = {rule.name: rule for rule in rules_of(project.tables[report.table])}
+    told: dict[str, dict[str, int | str]] = {
+        name: {"otherwise": rules[name].otherwise, "rows": count} for name, count in counts.by_rule.items()
+    }
+    return replace(
+        report,
+        read=counts.read,
+        kept=counts.kept,
+        duplicate=counts.duplicate,
+        quarantined=counts.quarantined,
+        dropped=counts.dropped,
+        grouped=counts.grouped,
+        rules=told,
+        inputs=versions,
+    )
+
+
+def _refusal(counts: Counts, report: TableReport) -> str | None:
+    """Return why the rows may not be committed; None where they may."""
+    fatal = [f"{name} ({told['rows']} rows)" for name, told in report.rules.items() if told["otherwise"] == "fail"]
+    if fatal:
+        return f"rows break rules that fail the table: {', '.join(fatal)}; the table is as it was before"
+    if not counts.conserved:
+        passed = counts.kept if counts.grouped is None else counts.grouped
+        return (
+            f"rows do not add up: {counts.read} read, but {passed} kept + {counts.duplicate} duplicate + {counts.quarantined} "
+            f"quarantined + {counts.dropped} dropped = {passed + counts.duplicate + counts.quarantined + counts.dropped}; "
+            "nothing was committed, the table is as it was before"
+        )
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{type(error).__name__}: {text[0]}"

@@ -1,0 +1,119 @@
+"""What do contracts refer to: environments, layers, principals, PII classes, reference data?"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from framework.spec.grammar import Name, Spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Folders(Spec):
+    """Tables are Delta folders `<warehouse>/<table>`; no server, no catalog."""
+
+    kind: Literal["folders"] = Field(description="Tables are folders.")
+    warehouse: str = Field(description="The folder that holds one Delta folder per table.")
+    landing: str = Field(description="The folder into which files are delivered.")
+    state: str = Field("", description="Where the ledger and the run log are; `<warehouse>/_lakepact` unless said.")
+    spark: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session that the command starts.")
+
+    @property
+    def state_folder(self) -> str:
+        """Return where the ledger and the run log are."""
+        return self.state or f"{self.warehouse}/_lakepact"
+
+
+class Catalog(Spec):
+    """Tables are `catalog`.`schema`.`table`; files are in volumes."""
+
+    kind: Literal["catalog"] = Field(description="Tables are in a catalog.")
+    catalog: Name = Field(description="The catalog; any name, it is quoted wherever SQL is written.")
+    schema_name: Name = Field(alias="schema", description="The schema in the catalog.")
+    landing: str = Field(description="The volume folder into which files are delivered.")
+    state: str = Field(min_length=1, description="The volume folder for the ledger and the run log.")
+    spark: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session that the command starts.")
+
+    @property
+    def state_folder(self) -> str:
+        """Return where the ledger and the run log are."""
+        return self.state
+
+
+Environment = Annotated[Folders | Catalog, Field(discriminator="kind")]
+
+
+class Layer(Spec):
+    """What a layer is for, and what its contracts need not repeat."""
+
+    description: str = Field(description="What tables of the layer hold.")
+    defaults: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Keys of a contract, for contracts that lack them; within `files` and `dedupe` only where the contract has those.",
+    )
+
+
+class Principal(Spec):
+    """A group or a service principal that contracts grant to."""
+
+    description: str = Field(description="Who they are, and what they need the data for.")
+    clearance: list[Name] = Field(default_factory=list, description="The PII classes they may see in clear.")
+
+
+class PiiClass(Spec):
+    """A kind of personal data."""
+
+    description: str = Field(description="What belongs to the class.")
+
+
+class Metadata(Spec):
+    """All that stands in the metadata folder, but for reference data."""
+
+    environments: dict[Name, Environment]
+    layers: dict[Name, Layer]
+    principals: dict[Name, Principal]
+    pii: dict[Name, PiiClass]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A small table of reference data, kept as CSV text beside the contracts."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...] = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Return a hash of the content, so that a change makes dependent tables stale."""
+        return hashlib.sha256(repr((self.columns, self.rows)).encode()).hexdigest()[:16]
+
+    def repeats(self, column: str) -> bool:
+        """Tell whether a value stands twice in a column, so that a lookup on it is ambiguous."""
+        index = self.columns.index(column)
+        values = [row[index] for row in self.rows]
+        return len(values) != len(set(values))
+
+
+def read_reference(path: Path) -> Reference:
+    """Return the reference data of a CSV file with a header.
+
+    Raises:
+        ValueError: the file is empty, or a row has another number of fields than the header.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        header, *rows = [tuple(row) for row in csv.reader(lines) if row] or [()]
+    if not header:
+        message = "the file is empty; a header line is expected"
+        raise ValueError(message)
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            message = f"line {number} has {len(row)} fields, the header has {len(header)}"
+            raise ValueError(message)
+    return Reference(path.stem, header, tuple(rows))

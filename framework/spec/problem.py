@@ -1,0 +1,121 @@
+"""How does a mistake look to the person who made it?
+
+The exception tree::
+
+    LakepactError            anything a user can mend; the command line prints it without a traceback
+    ├── ContractError        contracts or metadata are wrong; carries every problem found
+    ├── EnvironmentProblem   the machine, a folder or an option is wrong; nothing was started
+    └── RunError             a table could not be finished; says run, table and step
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CODES: dict[str, str] = {
+    "unreadable-file": "The file cannot be read as UTF-8 text.",
+    "invalid-yaml": "The file is not YAML.",
+    "duplicate-key": "A key is written twice in one mapping.",
+    "unknown-key": "The grammar has no such key here.",
+    "missing-key": "A key that must be there is missing.",
+    "invalid-value": "A value is not of the kind that the key takes.",
+    "invalid-type": "A column's type is not a type that Spark knows.",
+    "invalid-expression": "An expression is not SQL.",
+    "duplicate-table": "Two contracts describe the same table.",
+    "duplicate-column": "A table declares the same column twice.",
+    "unknown-table": "A contract names a table or reference data that does not exist.",
+    "unknown-column": "A contract names a column that is not there.",
+    "unknown-principal": "A grant names a principal that metadata does not list.",
+    "unknown-layer": "A contract names a layer that metadata does not list.",
+    "unknown-pii-class": "A column names a PII class that metadata does not list.",
+    "ambiguous-join": "A join or lookup could match several rows.",
+    "invalid-pattern": "A regular expression cannot be compiled.",
+    "cycle": "Tables feed each other in a circle.",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A spot in a file; line and column count from 1."""
+
+    path: Path
+    line: int = 1
+    column: int = 1
+    length: int = 1
+
+    def __str__(self) -> str:
+        """Return `file:line:column`, the form that editors turn into a link."""
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake: where it is, what it is, why it matters and the way out."""
+
+    where: Place
+    code: str
+    what: str = field(compare=False)
+    why: str = field(compare=False)
+    fix: str = field(compare=False)
+
+    def text(self) -> str:
+        """Return the problem as it is printed, with the line and a mark under the spot."""
+        parts = [f"{self.where}: {self.code}", f"  {self.what}"]
+        line = _line_at(self.where)
+        if line is not None:
+            number = str(self.where.line)
+            mark = " " * (self.where.column - 1) + "^" * max(1, self.where.length)
+            parts += [f"   {number} | {line}", f"   {' ' * len(number)} | {mark[: len(line) + 1]}"]
+        return "\n".join([*parts, f"  why: {self.why}", f"  fix: {self.fix}"])
+
+
+class LakepactError(Exception):
+    """Something that the user can mend."""
+
+
+class ContractError(LakepactError):
+    """Contracts or metadata are wrong; `problems` holds all of them, in file order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Keep the problems sorted by file and line."""
+        self.problems = sorted(problems)
+        super().__init__("\n\n".join(problem.text() for problem in self.problems))
+
+
+class EnvironmentProblem(LakepactError):
+    """The machine, a folder or an option is wrong: what, and how to mend it."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        """Join what is wrong and the way out."""
+        self.what, self.fix = what, fix
+        super().__init__(f"{what}\n  fix: {fix}")
+
+
+class RunError(LakepactError):
+    """A table could not be finished; the message says in which run, where and why."""
+
+
+def did_you_mean(wrong: object, known: Iterable[str]) -> str:
+    """Return a fix that names the nearest known word, and the choice there is.
+
+    >>> did_you_mean("custmer_id", ["customer_id", "tax_id"])
+    'did you mean "customer_id"? Known here: customer_id, tax_id.'
+    """
+    words = sorted(set(known))
+    near = get_close_matches(str(wrong), words, n=1, cutoff=0.6)
+    choice = f"Known here: {', '.join(words)}." if words else "Nothing is known here."
+    return f'did you mean "{near[0]}"? {choice}' if near else choice
+
+
+def _line_at(place: Place) -> str | None:
+    try:
+        lines = place.path.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    return lines[place.line - 1] if 0 < place.line <= len(lines) else None

@@ -1,0 +1,213 @@
+"""What is a contract?
+
+One file describes one table. There are four kinds, told apart by where the rows come from: `files`, `source` (or
+`sources`), `source` with `group_by`, and `sql`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from framework.spec.checks import Holds
+from framework.spec.columns import Column, FileColumn, GroupedColumn, MappedColumn, QueryColumn
+from framework.spec.dedupe import Dedupe, ExactRepeats, LatestPerKey
+from framework.spec.expression import tables_in
+from framework.spec.grammar import Name, Query, Spec
+from framework.spec.history import Versions
+from framework.spec.periods import Periods
+from framework.spec.source import Files, Join, TableSource, as_source
+
+Privilege = Literal["select", "modify"]
+
+FILE_TECHNICAL = {
+    "_load_id": "string",
+    "_load_timestamp": "timestamp",
+    "_source_file": "string",
+    "_source_modified": "timestamp",
+    "_row_number": "bigint",
+    "_rescued": "string",
+}
+"""Columns that the engine adds to every row of a file: which load, when, which file, where in it, what was rescued."""
+
+CARRIED = ("_load_id", "_load_timestamp")
+"""Technical columns that a mapped table takes over from its source."""
+
+
+class Retention(Spec):
+    """How long rows are kept."""
+
+    days: int = Field(gt=0, description="Rows older than this many days may go.")
+    by: Name = Field(description="The date or timestamp column that tells a row's age.")
+
+
+class Text(Spec):
+    """How text of the source is cleansed before it is mapped."""
+
+    trim: bool = Field(True, description="Whether blanks at both ends go.")
+    squeeze: bool = Field(True, description="Whether a run of blanks or line breaks becomes one blank.")
+    nulls: list[str] = Field(default_factory=lambda: [""], description="Spellings that mean: no value.")
+
+
+class Table(Spec):
+    """What every contract says."""
+
+    table: Name = Field(description="The table's name.")
+    layer: Name = Field(description="The layer that the table belongs to: bronze, silver or gold.")
+    description: str = Field(min_length=1, description="What one row is, for a reader who does not know the product.")
+    owner: Name = Field(description="The principal who answers for the table.")
+    quality: list[str | dict[str, Any]] = Field(default_factory=list, description="Checks on the whole table, in SodaCL.")
+    grants: dict[Name, list[Privilege]] = Field(default_factory=dict, description="Who may do what.")
+    retention: Retention | None = Field(None, description="How long rows are kept.")
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Return the declared columns, whatever the kind."""
+        columns: tuple[Column, ...] = tuple(getattr(self, "columns"))  # noqa: B009 - each kind declares its own list
+        return columns
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Return the names this table reads, each with what for; some are reference data."""
+        return {}
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Return the names of the columns that a reader of the table sees, the engine's own left out."""
+        return tuple(column.name for column in self.all_columns)
+
+    @property
+    def unique_key(self) -> frozenset[str]:
+        """Return columns that name one row at most; empty where nothing says so."""
+        return frozenset()
+
+
+def _leave_out(checks: list[Holds]) -> list[Holds]:
+    for check in checks:
+        if check.otherwise not in {"drop", "warn", "fail"}:
+            message = f"`otherwise: {check.otherwise}` has no meaning here; say `drop`, `warn` or `fail`"
+            raise ValueError(message)
+    return checks
+
+
+def _whole_rows(checks: list[Holds]) -> list[Holds]:
+    for check in checks:
+        if check.otherwise == "set_null":
+            message = "`otherwise: set_null` needs a column; write the check at the column"
+            raise ValueError(message)
+    return checks
+
+
+RowChecks = Annotated[list[Holds], AfterValidator(_whole_rows)]
+ResultChecks = Annotated[list[Holds], AfterValidator(_leave_out)]
+
+
+class FileTable(Table):
+    """Delivered rows, once each, as text."""
+
+    files: Files = Field(description="Which files are delivered, and how they are written.")
+    columns: list[FileColumn] = Field(min_length=1, description="The columns of the files.")
+
+
+class MappedTable(Table):
+    """Rows of one or several tables, cleansed, typed, checked and deduplicated."""
+
+    source: Annotated[TableSource, BeforeValidator(as_source)] | None = Field(None, description="The table whose rows are read.")
+    sources: list[TableSource] = Field(default_factory=list, description="Several tables whose rows come together.")
+    text: Text | None = Field(None, description="How text of the source is cleansed.")
+    joins: list[Join] = Field(default_factory=list, description="Columns taken from other tables before the mapping.")
+    columns: list[MappedColumn] = Field(min_length=1, description="The table's columns, in order.")
+    checks: RowChecks = Field(default_factory=list, description="Conditions on whole rows.")
+    dedupe: Dedupe | None = Field(None, description="Which of several rows with one key is kept.")
+    history: Literal["current"] | Versions = Field(
+        "current", description="`current` keeps one row per key; `versions` keeps every version of it."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> MappedTable:
+        if (self.source is None) == (not self.sources):
+            message = "a table has a `source`, or several `sources`"
+            raise ValueError(message)
+        if isinstance(self.history, Versions) and not isinstance(self.dedupe, LatestPerKey):
+            message = "`history: versions` needs a `dedupe` with a key that holds the moment a version begins"
+            raise ValueError(message)
+        if isinstance(self.dedupe, ExactRepeats) and self.sources:
+            message = "`exact_repeats` compares the columns of one `source`"
+            raise ValueError(message)
+        return self
+
+    @property
+    def all_sources(self) -> tuple[TableSource, ...]:
+        """Return the source or the sources."""
+        return (self.source,) if self.source else tuple(self.sources)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Return sources, joins, lookups and `in` checks."""
+        found = {join.table: "join" for join in self.joins}
+        for column in self.columns:
+            if column.lookup:
+                found[column.lookup.target] = "lookup"
+            found |= {check.target[0]: "check" for check in column.checks if getattr(check, "target", None)}  # type: ignore[union-attr] # only In has one
+        return found | {source.table: "source" for source in self.all_sources}
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Return the declared columns and those of the versions."""
+        added = (self.history.versions.until, self.history.versions.current) if isinstance(self.history, Versions) else ()
+        return tuple(dict.fromkeys((*super().column_names, *added)))
+
+    @property
+    def unique_key(self) -> frozenset[str]:
+        """Return the dedupe key."""
+        return frozenset(self.dedupe.key) if isinstance(self.dedupe, LatestPerKey) else frozenset()
+
+
+class GroupedTable(Table):
+    """Rows of a table gathered into groups, with measures over each."""
+
+    source: Name = Field(description="The table whose rows are gathered.")
+    joins: list[Join] = Field(default_factory=list, description="Columns taken from other tables.")
+    checks: ResultChecks = Field(default_factory=list, description="Conditions that a row must hold to be gathered.")
+    periods: Periods | None = Field(None, description="Gather by period: adds `period_type` and `period_start`.")
+    group_by: list[Name] = Field(min_length=1, description="The columns that name a group.")
+    columns: list[GroupedColumn] = Field(min_length=1, description="The table's columns: keys and measures.")
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Return the source and the joined tables."""
+        return {join.table: "join" for join in self.joins} | {self.source: "source"}
+
+    @property
+    def unique_key(self) -> frozenset[str]:
+        """Return the group's columns."""
+        return frozenset(self.group_by)
+
+
+class QueryTable(Table):
+    """Rows of an SQL query."""
+
+    sql: Query = Field(description="One SELECT over other tables, named as in their contracts.")
+    key: list[Name] = Field(default_factory=list, description="The columns that name one row of the result.")
+    columns: list[QueryColumn] = Field(min_length=1, description="The table's columns, in order.")
+    checks: ResultChecks = Field(default_factory=list, description="Conditions on whole rows of the result.")
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Return the tables that the query reads."""
+        return dict.fromkeys(sorted(tables_in(self.sql)), "query")
+
+    @property
+    def unique_key(self) -> frozenset[str]:
+        """Return the declared key."""
+        return frozenset(self.key)
+
+
+def kind_of(contract: dict[str, Any]) -> type[Table]:
+    """Return the model for what a contract says of its rows."""
+    if "files" in contract:
+        return FileTable
+    if "sql" in contract:
+        return QueryTable
+    return GroupedTable if "group_by" in contract else MappedTable

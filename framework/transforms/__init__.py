@@ -1,0 +1,1 @@
+"""What a contract means for rows: spec → Column, DataFrame → DataFrame; nothing here reads or writes."""

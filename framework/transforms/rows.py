@@ -1,0 +1,130 @@
+"""How are rows labelled on their way through a table, so that every one of them is accounted for?
+
+Each row carries an outcome (kept, duplicate, quarantined, dropped) and its reasons; `Labelled` counts them where
+they pass, at no extra cost, and `conserved` says whether the counts add up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Observation
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pyspark.sql import Column, DataFrame
+
+    from framework.spec.rules import Rule
+
+OUTCOME, REASONS, RAW, ORDER, ALL = "__outcome", "__reasons", "__raw_", "__order_", "__all"
+KEPT, DUPLICATE, QUARANTINED, DROPPED = "kept", "duplicate", "quarantined", "dropped"
+OUTCOMES = (KEPT, DUPLICATE, QUARANTINED, DROPPED)
+REASONS_TYPE = "array<struct<rule: string, column: string, message: string>>"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Where a table's rows went in one run."""
+
+    read: int
+    kept: int
+    duplicate: int = 0
+    quarantined: int = 0
+    dropped: int = 0
+    by_rule: dict[str, int] = field(default_factory=dict)
+    grouped: int | None = None
+
+    @property
+    def conserved(self) -> bool:
+        """Tell whether every row read is accounted for."""
+        passed = self.kept if self.grouped is None else self.grouped
+        return self.read == passed + self.duplicate + self.quarantined + self.dropped
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A table's rows with outcome and reasons, and the observations that fill while the rows are written."""
+
+    rows: DataFrame
+    columns: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    read: tuple[Observation, ...]
+    broken: Observation | None
+    outcomes: Observation
+    grouped: Observation | None = None
+
+    def counts(self) -> Counts:
+        """Return the counts; only after the rows were written."""
+        by_rule = dict(self.broken.get) if self.broken else {}
+        outcomes = self.outcomes.get
+        dropped = by_rule.pop(DROPPED, None)
+        grouped = by_rule.pop("grouped", None)
+        by_rule.pop(ALL, None)
+        return Counts(
+            read=sum(one.get["rows"] for one in self.read),
+            kept=outcomes[KEPT],
+            duplicate=outcomes[DUPLICATE],
+            quarantined=outcomes[QUARANTINED],
+            dropped=outcomes[DROPPED] if dropped is None else dropped,
+            by_rule={name: count for name, count in by_rule.items() if count},
+            grouped=grouped,
+        )
+
+    def kept(self, written: DataFrame) -> DataFrame:
+        """Return the kept rows of `rows` as they were written."""
+        return written.where(F.col(OUTCOME) == KEPT).select(*self.columns)
+
+    def quarantined(self, written: DataFrame) -> DataFrame:
+        """Return the quarantined rows: the source's values untouched, and all reasons."""
+        raw = [F.col(name).alias(name.removeprefix(RAW)) for name in written.columns if name.startswith(RAW)]
+        return written.where(F.col(OUTCOME) == QUARANTINED).select(*raw, F.col(REASONS).alias("_reasons"))
+
+
+def counted(rows: DataFrame) -> tuple[DataFrame, Observation]:
+    """Return the rows and an observation of their number."""
+    observation = Observation()
+    return rows.observe(observation, F.count(F.lit(1)).alias("rows")), observation
+
+
+def any_of(flags: Iterable[Column]) -> Column:
+    """Return a Column that is true where one of `flags` is."""
+    return reduce(or_, flags, F.lit(False))
+
+
+def broken(rules: Sequence[Rule], *otherwise: str) -> Column:
+    """Return a Column that is true where a row breaks a rule with one of these consequences."""
+    return any_of(F.col(f"`{rule.flag}`") for rule in rules if rule.otherwise in otherwise)
+
+
+def outcome(rules: Sequence[Rule]) -> Column:
+    """Return what becomes of a row by its broken rules; who is left out on purpose is not quarantined."""
+    return F.when(broken(rules, "drop"), DROPPED).when(broken(rules, "quarantine"), QUARANTINED).otherwise(KEPT)
+
+
+def reasons(rules: Sequence[Rule]) -> Column:
+    """Return every reason for which a row is quarantined."""
+    told = [
+        F.when(
+            F.col(f"`{rule.flag}`"),
+            F.struct(F.lit(rule.name).alias("rule"), F.lit(rule.column).cast("string").alias("column"), F.lit(rule.message).alias("message")),
+        )
+        for rule in rules
+        if rule.otherwise == "quarantine"
+    ]
+    everything = F.filter(F.array(*told), lambda reason: reason.isNotNull()) if told else F.lit(None)
+    return F.when(F.col(OUTCOME) == QUARANTINED, everything).cast(REASONS_TYPE)
+
+
+def rule_counts(rules: Sequence[Rule]) -> list[Column]:
+    """Return one count for each rule: the rows that break it."""
+    return [F.count_if(F.col(f"`{rule.flag}`")).alias(rule.name) for rule in rules]
+
+
+def outcome_counts() -> list[Column]:
+    """Return one count for each outcome."""
+    return [F.count_if(F.col(OUTCOME) == name).alias(name) for name in OUTCOMES]

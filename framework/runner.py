@@ -318,5 +318,9 @@ def _refusal(counts: Counts, report: TableReport) -> str | None:
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines() or [type(error).__name__]
-    return f"{type(error).__name__}: {text[0]}"
+    """Return what went wrong in one line; of a Java error the deepest cause, which is the one that says it."""
+    java = getattr(error, "java_exception", None)
+    while java is not None and java.getCause() is not None:
+        java = java.getCause()
+    text = str(java.toString() if java is not None else error).strip().splitlines() or [""]
+    return text[0] if java is not None else f"{type(error).__name__}: {text[0]}"

@@ -40,6 +40,8 @@ _SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.log.level": "ERROR",
+    # Notes the Python line of every column expression, at three calls into Java each; contracts have lines of their own.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 
 
@@ -94,7 +96,7 @@ def _start_local(settings: Mapping[str, str], new_bytes: int) -> SparkSession:
         builder = builder.config("spark.driver.extraClassPath", ":".join(str(jar) for jar in jars))
     else:
         builder = builder.config("spark.jars.packages", scala_package).config("spark.jars.ivy", str(ivy))
-    options = [*(["-XX:TieredStopAtLevel=1"] if new_bytes < SMALL_BYTES else []), *(_archive_options(cache, home, jars) if jars else [])]
+    options = ["-XX:ReservedCodeCacheSize=512m", *(["-XX:TieredStopAtLevel=1"] if new_bytes < SMALL_BYTES else []), *(_archive_options(cache, home, jars) if jars else [])]
     builder = builder.config("spark.driver.extraJavaOptions", " ".join(options))
     for name, value in (_SETTINGS | dict(settings)).items():
         builder = builder.config(name, value)

@@ -90,7 +90,7 @@ def _with_lookups(
     # What comes out of an expression or out of JSON has not been cleansed as the source's text has.
     made = [c for c in step if given[_value(c)] == "string" and expressions[c.name] and not _plain(expressions[c.name])]
     if text and made:
-        rows = rows.withColumns({_value(column): cleansed(F.col(f"`{_value(column)}`"), text) for column in made})
+        rows = rows.withColumns({_value(column): cleansed(_value(column), text) for column in made})
     typed = {
         _typed(column): readable(F.col(f"`{_value(column)}`"), given[_value(column)], column.type, column.formats)
         for column in step

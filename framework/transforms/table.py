@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from framework.spec.dedupe import ExactRepeats, order
 from framework.spec.expression import aggregates
 from framework.spec.history import Versions
+from framework.spec.names import quoted
 from framework.spec.rules import rules_of
 from framework.spec.table import CARRIED, FILE_TECHNICAL, GroupedTable, MappedTable, QueryTable, Table
 from framework.transforms.checks import failing
@@ -93,8 +94,8 @@ def _source_rows(table: MappedTable, source: TableSource, inputs: Mapping[str, D
     changed = {name: parsed(F.col(f"`{name}`"), json) for name, json in source.parse_json.items()}
     if table.text and set(FILE_TECHNICAL) <= set(types):
         text = [name for name, type_ in types.items() if type_ == "string" and not name.startswith("_")]
-        changed = {name: cleansed(F.col(f"`{name}`"), table.text) for name in text} | changed
-        same = {f"__same_{name}": cleansed(F.col(f"`{name}`"), table.text) for name in text}
+        changed = {name: cleansed(name, table.text) for name in text} | changed
+        same = {f"__same_{name}": cleansed(name, table.text) for name in text}
     rows = rows.withColumns(untouched | changed | (same if isinstance(table.dedupe, ExactRepeats) else {}))
     if source.explode:
         position = source.explode.position or "__position"
@@ -125,7 +126,7 @@ def _ready_to_compare(rows: DataFrame, table: MappedTable, source_number: int) -
 def _only_if_quarantined(rows: DataFrame) -> DataFrame:
     """Return the rows with raw values only where they will be asked for, so that they cost nothing elsewhere."""
     raw = [name for name in rows.columns if name.startswith(RAW)]
-    return rows.withColumns({name: F.when(F.col(OUTCOME) == QUARANTINED, F.col(f"`{name}`")) for name in raw}) if raw else rows
+    return rows.withColumns({name: F.expr(f"if({OUTCOME} = '{QUARANTINED}', {quoted(name)}, null)") for name in raw}) if raw else rows
 
 
 @labelled.register(GroupedTable)

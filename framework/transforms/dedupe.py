@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from framework.spec.columns import MappedColumn
     from framework.spec.dedupe import Dedupe
 
-SOURCE = "__source"
+SOURCE, AT = "__source", "__at"
+"""Which of several sources a row is from, and its place in the array it was exploded from."""
 
 
 def order_of(texts: Sequence[str], rows: DataFrame) -> list[Column]:
@@ -35,11 +36,12 @@ def order_of(texts: Sequence[str], rows: DataFrame) -> list[Column]:
 def marked(rows: DataFrame, dedupe: Dedupe, key: Sequence[str], columns: Sequence[MappedColumn]) -> DataFrame:
     """Return the rows, those that passed but are not the first of their key marked as duplicates.
 
-    The order always decides: after what the contract says come the tie-breakers, the source, and at last the content.
+    The order always decides: after what the contract says come the tie-breakers, the source, the place in an exploded array, and at last the
+    content.
     """
     latest = dedupe.latest_by if isinstance(dedupe, LatestPerKey) else []
     content = F.xxhash64(*(F.col(f"`{column.name}`") for column in columns if "map<" not in column.type))
-    ordered = [*order_of([*latest, *dedupe.tie_break], rows), F.col(SOURCE).desc(), content.asc()]
+    ordered = [*order_of([*latest, *dedupe.tie_break], rows), F.col(SOURCE).desc(), F.col(AT).desc(), content.asc()]
     passed = F.col(OUTCOME) == KEPT
     window = Window.partitionBy(*(F.col(f"`{name}`") for name in key), passed).orderBy(*ordered)
     fill = dedupe.fill if isinstance(dedupe, LatestPerKey) else []

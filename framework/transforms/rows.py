@@ -46,27 +46,45 @@ class Counts:
         return self.read == passed + self.duplicate + self.quarantined + self.dropped
 
 
+class Metrics:
+    """Numbers about rows that are counted while these pass on their way to storage."""
+
+    def __init__(self, rows: DataFrame, *columns: Column) -> None:
+        """Attach the counting to `rows`; go on with `self.rows`."""
+        self._unobserved, self._columns = rows, columns
+        self._observation = Observation()
+        self.rows = rows.observe(self._observation, *columns)
+
+    def values(self) -> dict[str, int]:
+        """Return the numbers by name; only after the rows were written."""
+        try:
+            found = dict(self._observation.get)
+        except Exception:  # noqa: BLE001 - Java's own assertion; what is really wrong comes up when the rows are asked again
+            found = {}
+        # Spark leaves the counting out where it proves that a part of the plan yields nothing, as a join with no rows.
+        return found or self._unobserved.agg(*self._columns).collect()[0].asDict()
+
+
 @dataclass(frozen=True)
 class Labelled:
-    """A table's rows with outcome and reasons, and the observations that fill while the rows are written."""
+    """A table's rows with outcome and reasons, and the counts that fill while the rows are written."""
 
     rows: DataFrame
     columns: tuple[str, ...]
     rules: tuple[Rule, ...]
-    read: tuple[Observation, ...]
-    broken: Observation | None
-    outcomes: Observation
-    grouped: Observation | None = None
+    read: tuple[Metrics, ...]
+    broken: Metrics
+    outcomes: Metrics
 
     def counts(self) -> Counts:
         """Return the counts; only after the rows were written."""
-        by_rule = dict(self.broken.get) if self.broken else {}
-        outcomes = self.outcomes.get
+        by_rule = self.broken.values()
+        outcomes = self.outcomes.values()
         dropped = by_rule.pop(DROPPED, None)
         grouped = by_rule.pop("grouped", None)
         by_rule.pop(ALL, None)
         return Counts(
-            read=sum(one.get["rows"] for one in self.read),
+            read=sum(one.values()["rows"] for one in self.read),
             kept=outcomes[KEPT],
             duplicate=outcomes[DUPLICATE],
             quarantined=outcomes[QUARANTINED],
@@ -85,10 +103,9 @@ class Labelled:
         return written.where(F.col(OUTCOME) == QUARANTINED).select(*raw, F.col(REASONS).alias("_reasons"))
 
 
-def counted(rows: DataFrame) -> tuple[DataFrame, Observation]:
-    """Return the rows and an observation of their number."""
-    observation = Observation()
-    return rows.observe(observation, F.count(F.lit(1)).alias("rows")), observation
+def counted(rows: DataFrame) -> Metrics:
+    """Return the count of the rows, as `rows`."""
+    return Metrics(rows, F.count(F.lit(1)).alias("rows"))
 
 
 def any_of(flags: Iterable[Column]) -> Column:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import reduce, singledispatch
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
 from framework.spec.dedupe import ExactRepeats, order
@@ -16,7 +15,7 @@ from framework.spec.rules import rules_of
 from framework.spec.table import CARRIED, FILE_TECHNICAL, GroupedTable, MappedTable, QueryTable, Table
 from framework.transforms.checks import failing
 from framework.transforms.columns import mapped
-from framework.transforms.dedupe import SOURCE, marked
+from framework.transforms.dedupe import AT, SOURCE, marked
 from framework.transforms.history import versioned
 from framework.transforms.joins import MATCHED, with_taken
 from framework.transforms.parse_json import parsed
@@ -32,6 +31,7 @@ from framework.transforms.rows import (
     REASONS,
     REASONS_TYPE,
     Labelled,
+    Metrics,
     counted,
     outcome,
     outcome_counts,
@@ -59,17 +59,16 @@ def _mapped(table: MappedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
     rules = rules_of(table)
     parts, read = [], []
     for number, source in enumerate(table.all_sources):
-        rows, observation = counted(_source_rows(table, source, inputs))
-        read.append(observation)
+        read.append(counted(_source_rows(table, source, inputs)))
+        rows = read[-1].rows
         for join in table.joins:
             rows = _joined(rows, join, inputs)
         rows = mapped(rows, table, source, inputs)
         parts.append(_ready_to_compare(rows, table, number))
     rows = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
-    broken, outcomes = Observation(), Observation()
     rows = rows.withColumn(OUTCOME, outcome(rules)).withColumn(REASONS, reasons(rules))
-    rows = rows.observe(broken, F.count(F.lit(1)).alias(ALL), *rule_counts(rules)).drop(*(rule.flag for rule in rules))
-    rows = _only_if_quarantined(rows)
+    broken = Metrics(rows, F.count(F.lit(1)).alias(ALL), *rule_counts(rules))
+    rows = _only_if_quarantined(broken.rows.drop(*(rule.flag for rule in rules)))
     if table.dedupe is not None:
         exact = isinstance(table.dedupe, ExactRepeats)
         key = [name for name in rows.columns if name.startswith("__same_")] if exact else list(table.dedupe.key)  # type: ignore[union-attr] # not ExactRepeats
@@ -80,7 +79,8 @@ def _mapped(table: MappedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
             rows = versioned(rows, table.history, key, [column.name for column in table.columns])
     columns = (*table.column_names, *(name for name in CARRIED if name in rows.columns and name not in table.column_names))
     raw = [name for name in rows.columns if name.startswith(RAW)]
-    rows = rows.observe(outcomes, *outcome_counts()).where(F.col(OUTCOME).isin(KEPT, QUARANTINED))
+    outcomes = Metrics(rows, *outcome_counts())
+    rows = outcomes.rows.where(F.col(OUTCOME).isin(KEPT, QUARANTINED))
     rows = rows.select(*(f"`{name}`" for name in columns), OUTCOME, REASONS, *(f"`{name}`" for name in raw))
     return Labelled(rows, columns, rules, tuple(read), broken, outcomes)
 
@@ -98,10 +98,10 @@ def _source_rows(table: MappedTable, source: TableSource, inputs: Mapping[str, D
         same = {f"__same_{name}": cleansed(name, table.text) for name in text}
     rows = rows.withColumns(untouched | changed | (same if isinstance(table.dedupe, ExactRepeats) else {}))
     if source.explode:
-        position = source.explode.position or "__position"
+        position = source.explode.position or AT
         item = source.explode.as_
-        rows = rows.select("*", F.posexplode(F.col(f"`{source.explode.column}`")).alias("__at", item))
-        rows = rows.withColumns({position: F.col("__at") + 1, f"{RAW}{item}": F.col(f"`{item}`"), f"{RAW}{position}": F.col("__at") + 1})
+        rows = rows.select("*", F.posexplode(F.col(f"`{source.explode.column}`")).alias(AT, item))
+        rows = rows.withColumns({AT: F.col(AT) + 1, position: F.col(AT) + 1, f"{RAW}{item}": F.col(f"`{item}`"), f"{RAW}{position}": F.col(AT) + 1})
     return rows
 
 
@@ -118,9 +118,8 @@ def _ready_to_compare(rows: DataFrame, table: MappedTable, source_number: int) -
     by = [order(text).column for text in (*getattr(table.dedupe, "latest_by", ()), *getattr(table.dedupe, "tie_break", ()))]
     ordering = [F.col(f"`{name}`").alias(f"{ORDER}{name}") for name in dict.fromkeys(by) if name not in {*own, *carried}]
     kept = [name for name in rows.columns if name.startswith((RAW, "__broken_", "__same_"))]
-    return rows.select(
-        *(f"`{name}`" for name in (*own, *carried, *kept)), *ordering, F.lit(source_number).alias(SOURCE)
-    )
+    at = F.col(AT) if AT in rows.columns else F.lit(0).alias(AT)
+    return rows.select(*(f"`{name}`" for name in (*own, *carried, *kept)), *ordering, at, F.lit(source_number).alias(SOURCE))
 
 
 def _only_if_quarantined(rows: DataFrame) -> DataFrame:
@@ -132,15 +131,15 @@ def _only_if_quarantined(rows: DataFrame) -> DataFrame:
 @labelled.register(GroupedTable)
 def _grouped(table: GroupedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
     rules = rules_of(table)
-    rows, read = counted(inputs[table.source])
+    read = counted(inputs[table.source])
+    rows = read.rows
     for join in table.joins:
         rows = _joined(rows, join, inputs)
     rows = _with_conditions(rows, table)
     rows = rows.withColumn(OUTCOME, outcome(rules))
-    broken, outcomes = Observation(), Observation()
     is_in = F.count_if(F.col(OUTCOME) == KEPT).alias("grouped")
-    rows = rows.observe(broken, is_in, F.count_if(F.col(OUTCOME) == DROPPED).alias(DROPPED), *rule_counts(rules))
-    rows = rows.where(F.col(OUTCOME) == KEPT)
+    broken = Metrics(rows, is_in, F.count_if(F.col(OUTCOME) == DROPPED).alias(DROPPED), *rule_counts(rules))
+    rows = broken.rows.where(F.col(OUTCOME) == KEPT)
     if table.periods:
         rows = by_period(rows, table.periods)
     keys = {column.name: F.expr(column.expr) for column in table.columns if column.expr}
@@ -153,8 +152,8 @@ def _grouped(table: GroupedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
         if column.measure and not aggregates(column.measure):
             result = result.withColumn(column.name, F.expr(column.measure))
     result = _typed(result, table).withColumn(OUTCOME, F.lit(KEPT)).withColumn(REASONS, F.lit(None).cast(REASONS_TYPE))
-    result = result.observe(outcomes, *outcome_counts())
-    return Labelled(result, table.column_names, rules, (read,), broken, outcomes)
+    outcomes = Metrics(result, *outcome_counts())
+    return Labelled(outcomes.rows, table.column_names, rules, (read,), broken, outcomes)
 
 
 @labelled.register(QueryTable)
@@ -163,12 +162,12 @@ def _queried(table: QueryTable, inputs: Mapping[str, DataFrame]) -> Labelled:
     for name in table.inputs:
         inputs[name].createOrReplaceTempView(f"`{name}`")
     session: SparkSession = next(iter(inputs.values())).sparkSession
-    rows, read = counted(session.sql(table.sql))
-    rows = _with_conditions(_typed(rows, table), table)
+    read = counted(session.sql(table.sql))
+    rows = _with_conditions(_typed(read.rows, table), table)
     rows = rows.withColumn(OUTCOME, outcome(rules)).withColumn(REASONS, reasons(rules))
-    broken, outcomes = Observation(), Observation()
-    rows = rows.observe(broken, F.count(F.lit(1)).alias(ALL), *rule_counts(rules)).observe(outcomes, *outcome_counts())
-    rows = rows.where(F.col(OUTCOME) == KEPT).select(*(f"`{name}`" for name in table.column_names), OUTCOME, REASONS)
+    broken = Metrics(rows, F.count(F.lit(1)).alias(ALL), *rule_counts(rules))
+    outcomes = Metrics(broken.rows, *outcome_counts())
+    rows = outcomes.rows.where(F.col(OUTCOME) == KEPT).select(*(f"`{name}`" for name in table.column_names), OUTCOME, REASONS)
     return Labelled(rows, table.column_names, rules, (read,), broken, outcomes)
 
 

@@ -1,0 +1,1 @@
+"""Sample deliveries for the first product, made from a seed."""

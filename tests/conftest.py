@@ -1,0 +1,32 @@
+"""What tests share: one Spark session for all of them, the project, a run of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from framework.lakehouse.session import start_session
+from framework.spec.project import Project, read_project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """Return the one session of the test run."""
+    session = start_session({"spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"})
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def product() -> Project:
+    """Return the first product."""
+    return read_project(ROOT)

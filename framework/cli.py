@@ -23,7 +23,7 @@ from rich.table import Table as Grid
 from framework import __version__
 from framework.lakehouse.lakehouse import Lakehouse
 from framework.plan.explain import as_record, explained
-from framework.spec.problem import ContractError, EnvironmentProblem, LakepactError, did_you_mean
+from framework.spec.problem import CannotRunError, ContractError, LakepactError, did_you_mean
 from framework.spec.project import Project, read_project
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-out, err = Console(), Console(stderr=True)
+# Where nobody's terminal sets a width, lines are as long as the widest table.
+_WIDTH = None if Console().is_terminal else 160
+out, err = Console(width=_WIDTH), Console(stderr=True, width=_WIDTH)
 
 
 class Format(str, Enum):
@@ -63,17 +65,20 @@ def main() -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(only: type[LakepactError] = LakepactError) -> Iterator[None]:
+    """Turn a user's mistake into words and an exit code; other errors than `only` pass through."""
     try:
         yield
     except ContractError as error:
+        if not issubclass(ContractError, only):
+            raise
         for problem in error.problems:
             err.print(escape(problem.text()), highlight=False, soft_wrap=True)
             err.print()
         count = len(error.problems)
         err.print(f"[bold red]{count} problem{'s' if count != 1 else ''}[/] found.")
         raise typer.Exit(1) from error
-    except EnvironmentProblem as error:
+    except CannotRunError as error:
         err.print(f"[bold red]Cannot run:[/] {escape(error.what)}", highlight=False, soft_wrap=True)
         err.print(f"  fix: {escape(error.fix)}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
@@ -91,7 +96,7 @@ def _print_json(value: object) -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _version(*, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
         out.print(f"lakepact {__version__}", highlight=False)
         raise typer.Exit
@@ -102,7 +107,9 @@ def validate(project: ProjectOption = Path(), form: FormatOption = Format.text) 
     """Find every mistake in contracts and metadata, with its line and the fix; starts no Spark."""
     if form is Format.json:
         try:
-            problems = [] if read_project(project) else []
+            with _told(only=CannotRunError):
+                read_project(project)
+            problems = []
         except ContractError as error:
             problems = [
                 {
@@ -116,9 +123,6 @@ def validate(project: ProjectOption = Path(), form: FormatOption = Format.text) 
                 }
                 for problem in error.problems
             ]
-        except EnvironmentProblem:
-            with _told():
-                raise
         _print_json(problems)
         raise typer.Exit(1 if problems else 0)
     with _told():
@@ -128,7 +132,7 @@ def validate(project: ProjectOption = Path(), form: FormatOption = Format.text) 
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913, PLR0917 - the command's options
     layer: LayerArgument = "all",
     project: ProjectOption = Path(),
     env: EnvOption = "local",
@@ -152,7 +156,7 @@ def plan(
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913, PLR0917 - the command's options
     layer: LayerArgument,
     project: ProjectOption = Path(),
     env: EnvOption = "local",
@@ -168,7 +172,7 @@ def run(
     if form is Format.json:
         _print_json(report.record)
     else:
-        _print_report(report)
+        print_report(report)
     raise typer.Exit(0 if report.is_well else 1)
 
 
@@ -176,7 +180,12 @@ def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, quiet: bool) -> R
     from framework import runner  # noqa: PLC0415 - Spark is imported only by the command that needs it
 
     shown = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True, disable=quiet or not err.is_terminal
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=quiet or not err.is_terminal,
     )
     tasks: dict[str, Any] = {}
 
@@ -197,7 +206,7 @@ def show(table: Annotated[str, typer.Argument(help="A table.")], project: Projec
         found = read_project(project)
         contract = found.contracts.get(table)
         if contract is None:
-            raise EnvironmentProblem(f'There is no table "{table}".', did_you_mean(table, found.contracts))
+            raise CannotRunError(f'There is no table "{table}".', did_you_mean(table, found.contracts))
         text = yaml.safe_dump(contract.resolved, sort_keys=False, allow_unicode=True, width=120)
         if out.is_terminal:
             out.print(Syntax(text, "yaml", background_color="default"))
@@ -233,8 +242,11 @@ def status(
             out.print(f"  {escape(name)}: {escape(step)}, {escape(because)}", highlight=False, soft_wrap=True)
 
 
-def _print_report(report: RunReport) -> None:
-    grid = Grid("table", "read", "kept", "duplicate", "quarantined", "dropped", "seconds", "", box=None, header_style="bold", pad_edge=False)
+def print_report(report: RunReport) -> None:
+    """Print what a run did: tables with their counts, rules that rows broke, what was refused or failed."""
+    grid = Grid(
+        "table", "read", "kept", "duplicate", "quarantined", "dropped", "seconds", "", box=None, header_style="bold", pad_edge=False
+    )
     for column in grid.columns[1:7]:
         column.justify = "right"
     for one in report.tables:
@@ -249,7 +261,11 @@ def _print_report(report: RunReport) -> None:
     for one in report.tables:
         for file in one.files:
             if file.refused:
-                err.print(f"\n[bold red]refused[/] {escape(file.name)} ({escape(one.table)}): {escape(file.refused)}", highlight=False, soft_wrap=True)
+                err.print(
+                    f"\n[bold red]refused[/] {escape(file.name)} ({escape(one.table)}): {escape(file.refused)}",
+                    highlight=False,
+                    soft_wrap=True,
+                )
                 err.print(f"  fix: {escape(file.fix or '')}", highlight=False, soft_wrap=True)
             elif file.ragged:
                 err.print(f"\n[yellow]{file.ragged} rows of {escape(file.name)} have too few or too many fields[/]", highlight=False)
@@ -274,7 +290,11 @@ def _print_rules(report: RunReport) -> None:
 def _print_runs(runs: list[dict[str, Any]]) -> None:
     grid = Grid("run", "layer", "outcome", "tables", "seconds", box=None, header_style="bold", pad_edge=False)
     for one in runs:
-        tables = ", ".join(f"{sum(t['outcome'] == kind for t in one['tables'])} {kind}" for kind in ("done", "unchanged", "failed", "skipped") if any(t["outcome"] == kind for t in one["tables"]))
+        tables = ", ".join(
+            f"{sum(t['outcome'] == kind for t in one['tables'])} {kind}"
+            for kind in ("done", "unchanged", "failed", "skipped")
+            if any(t["outcome"] == kind for t in one["tables"])
+        )
         grid.add_row(one["run_id"], one["layer"], one["outcome"], tables, f"{one['seconds']:.1f}")
     out.print(grid)
 

@@ -100,7 +100,7 @@ def run(
     """Carry out the plan and return what was done; a table's failure stops only what reads it.
 
     Raises:
-        EnvironmentProblem: the run could not begin.
+        CannotRunError: the run could not begin.
     """
     started, clock = now(), time.monotonic()
     plan = lakehouse.plan(layer, only)
@@ -127,8 +127,7 @@ class _Run:
     def execute(self) -> list[TableReport]:
         """Work through all tables and return their reports in the plan's order."""
         if not self.plan.is_empty:
-            files = [f for steps in self.plan.steps.values() for s in steps if isinstance(s, LoadFiles) for f in s.files]
-            self.spark = start_session(self.lakehouse.environment.spark, new_bytes=sum(file.size for file in files))
+            self.spark = start_session(self.lakehouse.environment.spark, input_bytes=self._input_bytes())
             self.tables = self.lakehouse.tables(self.spark)
         waiting = dict(self.plan.after)
         running: dict[Future[TableReport], str] = {}
@@ -148,6 +147,13 @@ class _Run:
         if self.spark is not None:
             Staging(self._staging_folder(), self.spark).clear()
         return [self.reports[name] for name in self.plan.steps]
+
+    def _input_bytes(self) -> int:
+        """Return the size of all files ever delivered: silver and gold are worked out from the whole of them."""
+        new = [file for steps in self.plan.steps.values() for step in steps if isinstance(step, LoadFiles) for file in step.files]
+        tables = [name for name, table in self.project.tables.items() if isinstance(table, FileTable)]
+        old = [file for name in tables for load in self.state.loads(name) for file in load.files]
+        return sum(file.size for file in (*new, *old))
 
     def _finish(self, report: TableReport) -> None:
         self.reports[report.table] = report
@@ -263,7 +269,11 @@ class _Run:
             staging.clear(name)
             return replace(report, outcome="failed", reason=refusal)
         before = self.state.built(name)
-        if counts.quarantined or (before and before.quarantined) or (before is None and self.tables.version(f"{name}_quarantine") is not None):
+        if (
+            counts.quarantined
+            or (before and before.quarantined)
+            or (before is None and self.tables.version(f"{name}_quarantine") is not None)
+        ):
             self.tables.overwrite(f"{name}_quarantine", result.quarantined(written))
         self.tables.overwrite(name, result.kept(written))
         self.state.write_built(name, Built(report.contract_hash, versions, _version(self.tables, name), counts.quarantined))

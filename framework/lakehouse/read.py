@@ -23,9 +23,7 @@ _SURPLUS = 32
 """Fields beyond the header's that are rescued one by one; of a longer row the whole text is."""
 
 
-def read_files(
-    spark: SparkSession, table: FileTable, load: Load, target_partitions: int = 8
-) -> tuple[DataFrame, dict[str, Observation]]:
+def read_files(spark: SparkSession, table: FileTable, load: Load, target_partitions: int = 8) -> tuple[DataFrame, dict[str, Observation]]:
     """Return the rows of a load's files in delivery order, and for each file an observation of `rows` and `ragged`.
 
     Every row is there once, as text, a column the file lacks is null; `_row_number` counts from 1 in each file.
@@ -43,9 +41,16 @@ def read_files(
 
 def empty_rows(spark: SparkSession, table: FileTable) -> DataFrame:
     """Return no rows, with the table's columns."""
-    technical = "_load_id string, _load_timestamp timestamp, _source_file string, _source_modified timestamp, _row_number bigint, _rescued string"
+    technical = (
+        "_load_id string, _load_timestamp timestamp, _source_file string, _source_modified timestamp, _row_number bigint, _rescued string"
+    )
     declared = StructType([StructField(column.name, StringType()) for column in table.columns])
-    return spark.createDataFrame([], StructType([*declared, *StructType.fromDDL(technical)]))
+    return spark.createDataFrame(
+        [],
+        StructType(
+            [*declared, *StructType.fromDDL(technical).fields]  # type: ignore[attr-defined] # a DDL text always gives a struct
+        ),
+    )
 
 
 def _rows_of(spark: SparkSession, file: DeliveredFile, table: FileTable, load: Load) -> DataFrame:
@@ -104,9 +109,9 @@ def _rescued(header: tuple[str, ...], inside: list[str], surplus: Column, *, kee
 
 
 def _as_glob_free(path: str) -> str:
-    """Return a path in which Spark sees no pattern.
+    r"""Return a path in which Spark sees no pattern.
 
-    >>> _as_glob_free("/landing/a[1].csv")
-    '/landing/a\\\\[1\\\\].csv'
+    >>> print(_as_glob_free("/landing/a[1].csv"))
+    /landing/a\[1\].csv
     """
     return "".join(f"\\{c}" if c in "\\[]{}*?" else c for c in path)

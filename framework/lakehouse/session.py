@@ -16,15 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framework.lakehouse.java import java_home
-from framework.spec.problem import EnvironmentProblem
+from framework.spec.problem import CannotRunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pyspark.sql import SparkSession
 
-SMALL_BYTES = 64 * 1024 * 1024
-"""Below this much new input a run ends before Java's second compiler would have paid off."""
+_MIB = 1024 * 1024
+TINY_BYTES, SMALL_BYTES = 16 * _MIB, 64 * _MIB
+"""Below this much input, compiling each query takes longer than interpreting it; a run ends before Java's second
+compiler has paid off."""
 
 _SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -44,6 +46,8 @@ _SETTINGS = {
     "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 
+_INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+
 
 def cache_folder() -> Path:
     """Return where jars and archives are kept between runs: `LAKEPACT_CACHE`, else the user's cache folder."""
@@ -60,32 +64,32 @@ def active_session() -> SparkSession | None:
     return SparkSession.getActiveSession()
 
 
-def start_session(settings: Mapping[str, str], *, new_bytes: int = 0) -> SparkSession:
-    """Return the active session, or start a local one with Delta; `new_bytes` is how much input awaits it.
+def start_session(settings: Mapping[str, str], *, input_bytes: int = 0) -> SparkSession:
+    """Return the active session, or start a local one with Delta; `input_bytes` is how much input it will read.
 
     Raises:
-        EnvironmentProblem: pyspark, delta-spark or a Java is missing, or Delta's jars cannot be had.
+        CannotRunError: pyspark, delta-spark or a Java is missing, or Delta's jars cannot be had.
     """
     try:
         from pyspark.sql import SparkSession  # noqa: PLC0415 - validate and plan do without Spark
     except ImportError as error:
-        raise EnvironmentProblem("Spark is not installed.", "run: pip install 'lakepact[local]'") from error
+        raise CannotRunError("Spark is not installed.", "run: pip install 'lakepact[local]'") from error
     spark = SparkSession.getActiveSession()
     if spark is None:
-        spark = _start_local(settings, new_bytes)
+        spark = _start_local(settings, input_bytes)
     # Days and weeks are cut in UTC wherever the cluster stands.
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     return spark
 
 
-def _start_local(settings: Mapping[str, str], new_bytes: int) -> SparkSession:
+def _start_local(settings: Mapping[str, str], input_bytes: int) -> SparkSession:
     from pyspark.sql import SparkSession  # noqa: PLC0415 - validate and plan do without Spark
 
     try:
         delta = version("delta-spark")
         scala_package = f"io.delta:delta-spark_{'.'.join(version('pyspark').split('.')[:2])}_2.13:{delta}"
     except PackageNotFoundError as error:
-        raise EnvironmentProblem("Delta for Spark is not installed.", "run: pip install 'lakepact[local]'") from error
+        raise CannotRunError("Delta for Spark is not installed.", "run: pip install 'lakepact[local]'") from error
     cache = cache_folder()
     home = java_home(cache)
     os.environ["JAVA_HOME"] = str(home)
@@ -96,16 +100,20 @@ def _start_local(settings: Mapping[str, str], new_bytes: int) -> SparkSession:
         builder = builder.config("spark.driver.extraClassPath", ":".join(str(jar) for jar in jars))
     else:
         builder = builder.config("spark.jars.packages", scala_package).config("spark.jars.ivy", str(ivy))
-    options = ["-XX:ReservedCodeCacheSize=512m", *(["-XX:TieredStopAtLevel=1"] if new_bytes < SMALL_BYTES else []), *(_archive_options(cache, home, jars) if jars else [])]
+    options = [
+        "-XX:ReservedCodeCacheSize=512m",
+        *(["-XX:TieredStopAtLevel=1"] if input_bytes < SMALL_BYTES else []),
+        *(_archive_options(cache, home, jars) if jars else []),
+    ]
     builder = builder.config("spark.driver.extraJavaOptions", " ".join(options))
-    for name, value in (_SETTINGS | dict(settings)).items():
+    for name, value in (_SETTINGS | (_INTERPRETED if input_bytes < TINY_BYTES else {}) | dict(settings)).items():
         builder = builder.config(name, value)
     log = cache / "spark.log"
     try:
         with _java_speaks_into(log):
             spark = builder.getOrCreate()
     except Exception as error:
-        raise EnvironmentProblem(
+        raise CannotRunError(
             f"Spark did not start; what Java said is in {log}.",
             "the first start fetches Delta's jars from Maven Central: check the network, and that 4 GiB of memory are free.",
         ) from error

@@ -7,13 +7,14 @@ is written to a side file and renamed, so that a reader never sees half of one.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.plan.steps import Built, DeliveredFile, Load
-from framework.spec.problem import EnvironmentProblem
+from framework.spec.problem import CannotRunError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class State:
@@ -27,7 +28,7 @@ class State:
         """Make the folder and see whether it can be written.
 
         Raises:
-            EnvironmentProblem: it cannot.
+            CannotRunError: it cannot.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -35,7 +36,7 @@ class State:
             probe.write_text("")
             probe.unlink()
         except OSError as error:
-            raise EnvironmentProblem(
+            raise CannotRunError(
                 f"The folder {self.folder} cannot be written: {error.strerror}.",
                 "give yourself permission, or name another folder with --warehouse.",
             ) from error
@@ -81,7 +82,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise EnvironmentProblem(
+        raise CannotRunError(
             f"The engine's own record {path} cannot be read: {error}.", "restore the file from a backup; the engine writes it whole."
         ) from error
     return record
@@ -91,4 +92,4 @@ def _write(path: Path, record: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".tmp")
     beside.write_text(json.dumps(record, indent=1, default=str), "utf-8")
-    os.replace(beside, path)
+    beside.replace(path)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from framework.spec.names import TableName, literal, quoted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
     from framework.spec.metadata import Catalog, Folders, Reference
@@ -129,9 +130,7 @@ def _replacing(rows: DataFrame) -> DataFrameWriter:
 
 
 def _appending(rows: DataFrame, app: str, number: int) -> DataFrameWriter:
-    return (
-        rows.write.format("delta").mode("append").option("mergeSchema", "true").option("txnAppId", app).option("txnVersion", number)
-    )
+    return rows.write.format("delta").mode("append").option("mergeSchema", "true").option("txnAppId", app).option("txnVersion", number)
 
 
 def _needed(spark: SparkSession | None) -> SparkSession:

@@ -16,7 +16,7 @@ from framework.plan.steps import (
     RefuseFile,
     Step,
 )
-from framework.spec.problem import EnvironmentProblem, did_you_mean
+from framework.spec.problem import CannotRunError, did_you_mean
 from framework.spec.table import FileTable
 
 if TYPE_CHECKING:
@@ -31,18 +31,16 @@ def selected_tables(project: Project, layer: str, tables: Sequence[str] = ()) ->
     """Return the tables of a layer (or `all`), or those named, each after what it reads.
 
     Raises:
-        EnvironmentProblem: the layer or a table does not exist.
+        CannotRunError: the layer or a table does not exist.
     """
     if layer != ALL_LAYERS and layer not in project.layers:
-        raise EnvironmentProblem(f'There is no layer "{layer}".', did_you_mean(layer, (*project.layers, ALL_LAYERS)))
+        raise CannotRunError(f'There is no layer "{layer}".', did_you_mean(layer, (*project.layers, ALL_LAYERS)))
     for name in tables:
         if name not in project.contracts:
-            raise EnvironmentProblem(f'There is no table "{name}".', did_you_mean(name, project.contracts))
+            raise CannotRunError(f'There is no table "{name}".', did_you_mean(name, project.contracts))
     ordered = TopologicalSorter({name: inputs_of(project, name) for name in sorted(project.contracts)}).static_order()
     return tuple(
-        name
-        for name in ordered
-        if (layer == ALL_LAYERS or project.tables[name].layer == layer) and (not tables or name in tables)
+        name for name in ordered if (layer == ALL_LAYERS or project.tables[name].layer == layer) and (not tables or name in tables)
     )
 
 

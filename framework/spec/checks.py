@@ -87,7 +87,7 @@ KINDS: dict[str, type[Check]] = {
 }
 
 
-def _kind(value: Any) -> str | None:  # noqa: ANN401 - YAML holds anything
+def _kind(value: Any) -> str | None:
     if isinstance(value, Check):
         return next(kind for kind, model in KINDS.items() if isinstance(value, model))
     if isinstance(value, dict):

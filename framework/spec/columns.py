@@ -48,9 +48,7 @@ class MappedColumn(Column):
         "for a required column as `required` says.",
     )
     default: str | int | float | bool | None = Field(None, description="The value where there is none, after all else.")
-    lookup: Lookup | None = Field(
-        None, description="Where to find the value; with `expr`, only where the expression gives null."
-    )
+    lookup: Lookup | None = Field(None, description="Where to find the value; with `expr`, only where the expression gives null.")
     checks: list[ColumnCheck] = Field(default_factory=list, description="What the value must hold to.")
 
 

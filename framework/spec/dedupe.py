@@ -53,9 +53,7 @@ class LatestPerKey(Spec):
     """Of the rows with one key, the first in order is kept; the others are counted as duplicates."""
 
     key: list[Name] = Field(min_length=1, description="The columns that name a row.")
-    latest_by: list[OrderText] = Field(
-        default_factory=list, description="The order; the first row wins.", examples=[["valid_from desc"]]
-    )
+    latest_by: list[OrderText] = Field(default_factory=list, description="The order; the first row wins.", examples=[["valid_from desc"]])
     tie_break: list[OrderText] = Field(
         default_factory=list, description="The order that decides when all else is equal: technical columns of the source."
     )
@@ -64,7 +62,7 @@ class LatestPerKey(Spec):
     )
 
 
-def _kind(value: Any) -> str:  # noqa: ANN401 - YAML holds anything
+def _kind(value: Any) -> str:
     found = value if isinstance(value, dict) else getattr(value, "model_fields_set", {})
     return "exact" if "exact_repeats" in found else "latest"
 

@@ -20,7 +20,7 @@ class InvalidSqlError(ValueError):
 
 
 @lru_cache(maxsize=10_000)
-def parsed(sql: str) -> exp.Expression:
+def parsed(sql: str) -> exp.Expr:
     """Return the syntax tree of an expression.
 
     Raises:
@@ -37,11 +37,7 @@ def columns_in(sql: str) -> frozenset[str]:
     ['line', 'state']
     """
     tree = parsed(sql)
-    bound = {
-        parameter.name
-        for function in tree.find_all(exp.Lambda)
-        for parameter in function.expressions
-    }
+    bound = {parameter.name for function in tree.find_all(exp.Lambda) for parameter in function.expressions}
     return frozenset(column.parts[0].name for column in tree.find_all(exp.Column)) - bound
 
 
@@ -90,7 +86,7 @@ def is_type(text: str) -> bool:
     return not any(kind.this in _NOT_COLUMN_TYPES for kind in tree.find_all(exp.DataType))
 
 
-def _parse(sql: str, *, query: bool) -> exp.Expression:
+def _parse(sql: str, *, query: bool) -> exp.Expr:
     text = sql if query else f"SELECT {sql}"
     try:
         trees = sqlglot.parse(text, dialect=DIALECT)
@@ -105,7 +101,7 @@ def _parse(sql: str, *, query: bool) -> exp.Expression:
     if len(selected) != 1 or set(trees[0].args) & {"from", "from_", "where"} & {k for k, v in trees[0].args.items() if v}:
         message = "one expression is expected"
         raise InvalidSqlError(message)
-    expression: exp.Expression = selected[0]
+    expression: exp.Expr = selected[0]
     return expression
 
 

@@ -59,7 +59,7 @@ ColumnType = Annotated[str, AfterValidator(_type)]
 Otherwise = Literal["quarantine", "drop", "set_null", "warn", "fail"]
 
 
-def as_pairs(value: Any) -> dict[str, str]:  # noqa: ANN401 - YAML holds anything
+def as_pairs(value: Any) -> dict[str, str]:
     """Return `[a, b]` as `{a: a, b: b}` and a mapping as it is."""
     if isinstance(value, list):
         return {str(name): str(name) for name in value}

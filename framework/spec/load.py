@@ -67,7 +67,7 @@ def load(path: Path) -> Document:
     return Document(path, value, document.keys, document.values)
 
 
-def _value(node: yaml.Node, loc: Loc, document: Document, problems: list[Problem]) -> Any:  # noqa: ANN401 - YAML holds anything
+def _value(node: yaml.Node, loc: Loc, document: Document, problems: list[Problem]) -> Any:
     document.values.setdefault(loc, _place(document.path, node))
     if isinstance(node, yaml.ScalarNode):
         # libyaml says "" for a plain scalar, the Python parser says None.

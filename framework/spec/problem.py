@@ -4,7 +4,7 @@ The exception tree::
 
     LakepactError            anything a user can mend; the command line prints it without a traceback
     ├── ContractError        contracts or metadata are wrong; carries every problem found
-    ├── EnvironmentProblem   the machine, a folder or an option is wrong; nothing was started
+    ├── CannotRunError   the machine, a folder or an option is wrong; nothing was started
     └── RunError             a table could not be finished; says run, table and step
 """
 
@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 CODES: dict[str, str] = {
     "unreadable-file": "The file cannot be read as UTF-8 text.",
@@ -88,7 +88,7 @@ class ContractError(LakepactError):
         super().__init__("\n\n".join(problem.text() for problem in self.problems))
 
 
-class EnvironmentProblem(LakepactError):
+class CannotRunError(LakepactError):
     """The machine, a folder or an option is wrong: what, and how to mend it."""
 
     def __init__(self, what: str, fix: str) -> None:

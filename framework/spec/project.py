@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from framework.spec.load import Document, Loc, load
 from framework.spec.metadata import Catalog, Folders, Layer, Metadata, PiiClass, Principal, Reference, read_reference
-from framework.spec.problem import ContractError, EnvironmentProblem, Place, Problem, did_you_mean
+from framework.spec.problem import CannotRunError, ContractError, Place, Problem, did_you_mean
 from framework.spec.references import problems_between
 from framework.spec.table import Table, kind_of
 from framework.spec.translate import problems_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 SECTIONS = ("files", "dedupe")
 """Keys whose defaults hold only where a contract has the key itself."""
@@ -71,11 +71,11 @@ class Project:
         """Return an environment by name.
 
         Raises:
-            EnvironmentProblem: metadata/environments.yml has no such environment.
+            CannotRunError: metadata/environments.yml has no such environment.
         """
         known = self.metadata.environments
         if name not in known:
-            raise EnvironmentProblem(f'There is no environment "{name}" in metadata/environments.yml.', did_you_mean(name, known))
+            raise CannotRunError(f'There is no environment "{name}" in metadata/environments.yml.', did_you_mean(name, known))
         return known[name]
 
 
@@ -83,12 +83,12 @@ def read_project(root: Path) -> Project:
     """Return the project under `root`.
 
     Raises:
-        EnvironmentProblem: the folder holds no contracts.
+        CannotRunError: the folder holds no contracts.
         ContractError: something is wrong in contracts or metadata; carries all problems.
     """
     for needed in ("contracts", "metadata"):
         if not (root / needed).is_dir():
-            raise EnvironmentProblem(
+            raise CannotRunError(
                 f'There is no folder "{needed}" in {root}.', "run the command in a project's folder, or name it with --project."
             )
     problems: list[Problem] = []
@@ -124,7 +124,7 @@ def _read_metadata(folder: Path, problems: list[Problem]) -> Metadata | None:
                 found[part][name] = model.model_validate(value)
             except ValidationError as error:
                 problems += problems_of(error, document, model, (name,))
-    return Metadata.model_construct(**found) if len(problems) == before else None
+    return Metadata.model_construct(None, **found) if len(problems) == before else None
 
 
 def _environment_model(value: object) -> type[BaseModel]:
@@ -136,9 +136,11 @@ def _read_references(folder: Path, problems: list[Problem]) -> dict[str, Referen
     for path in sorted(folder.glob("*.csv")):
         try:
             found[path.stem] = read_reference(path)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError) as error:  # noqa: PERF203 - the fault of every file is wanted
             problems.append(
-                Problem(Place(path), "unreadable-file", f"Reference data cannot be read: {error}.", "lookups need it.", "mend the CSV file.")
+                Problem(
+                    Place(path), "unreadable-file", f"Reference data cannot be read: {error}.", "lookups need it.", "mend the CSV file."
+                )
             )
     return found
 

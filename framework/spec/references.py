@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from framework.spec.dedupe import LatestPerKey, order
 from framework.spec.expression import columns_in, query_columns
 from framework.spec.history import Versions
-from framework.spec.problem import Place, Problem, did_you_mean
+from framework.spec.problem import Problem, did_you_mean
 from framework.spec.source import Lookup
 from framework.spec.table import CARRIED, FILE_TECHNICAL, FileTable, GroupedTable, MappedTable, QueryTable, Table
 
@@ -35,9 +35,7 @@ def visible_columns(table: Table, tables: dict[str, Table]) -> tuple[str, ...]:
     return table.column_names
 
 
-def problems_between(
-    found: Found, references: dict[str, Reference], metadata: Metadata, broken: set[str]
-) -> list[Problem]:
+def problems_between(found: Found, references: dict[str, Reference], metadata: Metadata, broken: set[str]) -> list[Problem]:
     """Return what does not fit between contracts; names in `broken` exist but could not be read."""
     circles = list(_cycles(found))
     if circles:
@@ -67,7 +65,7 @@ def _cycles(found: Found) -> Iterator[Problem]:
 class _Examination:
     """One contract's names, looked up."""
 
-    def __init__(  # noqa: PLR0913 - what a contract may refer to
+    def __init__(  # noqa: PLR0913, PLR0917 - what a contract may refer to
         self,
         table: Table,
         document: Document,
@@ -156,7 +154,7 @@ class _Examination:
             yield from self._taken(join, join.take, ("joins", i))
         yield from self._dedupe(table)
 
-    def _expression(  # noqa: PLR0913 - one column of one source
+    def _expression(  # noqa: PLR0913, PLR0917 - one column of one source
         self, expr: str | None, source: TableSource, name: str, at: tuple[int | str, ...], index: int, visible: set[str]
     ) -> Iterator[Problem]:
         loc: tuple[int | str, ...] = ("columns", index, "expr")
@@ -251,7 +249,11 @@ class _Examination:
                 f'Several rows of "{name}" can have the same {", ".join(on.values())}.',
                 "each row here would come back once for every match, and sums would be too high.",
                 f'match on the whole key of "{name}"'
-                + (f": {', '.join(sorted(self.tables[name].unique_key))}." if name in self.tables else ", and keep one row per value in it."),
+                + (
+                    f": {', '.join(sorted(self.tables[name].unique_key))}."
+                    if name in self.tables
+                    else ", and keep one row per value in it."
+                ),
             )
 
     def _columns(self, name: str) -> tuple[str, ...]:
@@ -289,6 +291,3 @@ class _Examination:
     def _unknown(self, code: str, loc: tuple[int | str, ...], what: str, name: str, known: Iterable[str]) -> Problem:
         place = self.document.keys.get(loc) or self.document.place(loc)
         return Problem(place, code, what, "the name leads nowhere.", did_you_mean(name, known))
-
-
-__all__ = ["Place", "problems_between", "visible_columns"]

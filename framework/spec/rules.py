@@ -11,12 +11,12 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Literal
 
 from framework.spec.checks import KINDS, AtLeast, Between, Check, GreaterThan, Holds, In, Matches
-from framework.spec.columns import MappedColumn
 from framework.spec.table import GroupedTable, MappedTable, QueryTable, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from framework.spec.columns import MappedColumn
     from framework.spec.grammar import Otherwise
 
 Kind = Literal["required", "readable", "check", "row", "match"]
@@ -44,7 +44,9 @@ def rules_of(table: Table) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     if isinstance(table, MappedTable | GroupedTable):
         rules += [
-            Rule(f"no_match_in_{join.table}", "match", "drop", f"No row of {join.table} matches.") for join in table.joins if join.missing == "drop"
+            Rule(f"no_match_in_{join.table}", "match", "drop", f"No row of {join.table} matches.")
+            for join in table.joins
+            if join.missing == "drop"
         ]
     if isinstance(table, MappedTable):
         rules += [rule for column in table.columns for rule in _column_rules(column)]

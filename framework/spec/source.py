@@ -68,9 +68,7 @@ class Join(Spec):
     table: Name = Field(description="The table, or the reference data, to take columns from.")
     on: Pairs = Field(description="The columns that must be equal; `{here: there}` where their names differ.")
     take: Pairs = Field(description="The columns to take; `{name here: name there}` to rename.")
-    missing: Literal["keep", "drop"] = Field(
-        "keep", description="A row without a match: `keep` it with nulls, or `drop` it and count it."
-    )
+    missing: Literal["keep", "drop"] = Field("keep", description="A row without a match: `keep` it with nulls, or `drop` it and count it.")
 
 
 class Lookup(Spec):
@@ -92,6 +90,6 @@ class Lookup(Spec):
         return {self.on: self.on} if isinstance(self.on, str) else self.on
 
 
-def as_source(value: Any) -> Any:  # noqa: ANN401 - YAML holds anything
+def as_source(value: Any) -> Any:
     """Return the short form `bronze_customers` as `{table: bronze_customers}`."""
     return {"table": value} if isinstance(value, str) else value

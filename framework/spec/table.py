@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from framework.spec.checks import Holds
+from framework.spec.checks import Holds, In
 from framework.spec.columns import Column, FileColumn, GroupedColumn, MappedColumn, QueryColumn
 from framework.spec.dedupe import Dedupe, ExactRepeats, LatestPerKey
 from framework.spec.expression import tables_in
@@ -131,7 +131,7 @@ class MappedTable(Table):
             raise ValueError(message)
         if isinstance(self.history, Versions) and not isinstance(self.dedupe, LatestPerKey):
             message = "`history: versions` needs a `dedupe` with a key that holds the moment a version begins"
-            raise ValueError(message)
+            raise ValueError(message)  # noqa: TRY004 - pydantic collects ValueErrors
         if isinstance(self.dedupe, ExactRepeats) and self.sources:
             message = "`exact_repeats` compares the columns of one `source`"
             raise ValueError(message)
@@ -149,7 +149,7 @@ class MappedTable(Table):
         for column in self.columns:
             if column.lookup:
                 found[column.lookup.target] = "lookup"
-            found |= {check.target[0]: "check" for check in column.checks if getattr(check, "target", None)}  # type: ignore[union-attr] # only In has one
+            found |= {check.target[0]: "check" for check in column.checks if isinstance(check, In) and check.target}
         return found | {source.table: "source" for source in self.all_sources}
 
     @property

@@ -11,12 +11,13 @@ from pydantic import BaseModel
 
 from framework.spec.checks import KINDS
 from framework.spec.grammar import CodedError
-from framework.spec.load import Document, Loc
 from framework.spec.problem import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
+
+    from framework.spec.load import Document, Loc
 
 _TAGS = {*KINDS, "exact", "latest"}
 _CLASS = re.compile(r"[A-Z]\w*")
@@ -115,7 +116,7 @@ def _yaml_loc(loc: tuple[int | str, ...], document: Document, above: Loc) -> Loc
     return kept
 
 
-def _models_at(model: Any, loc: tuple[int | str, ...]) -> list[type[BaseModel]]:  # noqa: ANN401 - type annotations of any shape
+def _models_at(model: Any, loc: tuple[int | str, ...]) -> list[type[BaseModel]]:
     current = _models_in(model)
     for part in loc:
         if isinstance(part, int) or part in _TAGS or (isinstance(part, str) and _CLASS.match(part)):
@@ -131,7 +132,7 @@ def _models_at(model: Any, loc: tuple[int | str, ...]) -> list[type[BaseModel]]:
     return current
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401 - type annotations of any shape
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     if typing.get_origin(annotation) is None and not isinstance(annotation, types.UnionType):

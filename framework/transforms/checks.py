@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @singledispatch
-def failing(check: Check, value: Column, found: Column | None) -> Column:  # noqa: ARG001 - the shape of all interpretations
+def failing(check: Check, value: Column, found: Column | None) -> Column:
     """Return a Column that is true where `value` breaks `check`; null passes, so the Column may be null.
 
     `found` is what a join brought for an `in` that names a table: null where nothing matched.

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from framework.spec.checks import Holds, In
 from framework.spec.expression import columns_in
+from framework.spec.names import quoted
 from framework.spec.rules import Rule, rules_of
-from framework.spec.table import MappedTable
 from framework.transforms.cast import readable
 from framework.transforms.checks import failing
 from framework.transforms.joins import MATCHED, with_taken
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from framework.spec.columns import MappedColumn
     from framework.spec.source import TableSource
-    from framework.spec.table import Text
+    from framework.spec.table import MappedTable, Text
 
 
 def expression_of(column: MappedColumn, source: TableSource) -> str | None:
@@ -91,10 +92,7 @@ def _with_lookups(
     made = [c for c in step if given[_value(c)] == "string" and expressions[c.name] and not _plain(expressions[c.name])]
     if text and made:
         rows = rows.withColumns({_value(column): cleansed(_value(column), text) for column in made})
-    typed = {
-        _typed(column): readable(F.col(f"`{_value(column)}`"), given[_value(column)], column.type, column.formats)
-        for column in step
-    }
+    typed = {_typed(column): readable(F.col(f"`{_value(column)}`"), given[_value(column)], column.type, column.formats) for column in step}
     rows = rows.withColumns(typed)
     for column in step:
         if column.lookup:
@@ -109,55 +107,60 @@ def _with_checks(
     rows: DataFrame, step: list[MappedColumn], rules: tuple[Rule, ...], inputs: Mapping[str, DataFrame], filled: set[str]
 ) -> DataFrame:
     """Add the columns themselves and the flags of their rules; drop what was only needed on the way."""
-    found: dict[str, str] = {}
-    names = {column.name for column in step}
-    checks = [rule for rule in rules if rule.column in names and rule.kind == "check" and rule.check is not None]
-    for rule in checks:
-        target = getattr(rule.check, "target", None)
-        if target:
-            found[rule.name] = f"__found_{rule.name}"
-            there = inputs[target[0]].select(F.col(f"`{target[1]}`").alias("__there")).distinct()
-            rows = with_taken(rows, there, {f"__typed_{rule.column}": "__there"}, {}).withColumnRenamed(MATCHED, found[rule.name])
-    by_column = {column.name: column for column in step}
-    flags: dict[str, Column] = {}
-    values: dict[str, Column] = {}
-    for column in step:
-        value, typed = F.col(f"`{_value(column)}`"), F.col(f"`{_typed(column)}`")
-        for rule in rules:
-            if rule.column != column.name:
-                continue
-            if rule.kind == "required":
-                flags[rule.flag] = typed.isNull() & _blank(value, by_column[column.name])
-            elif rule.kind == "readable":
-                flags[rule.flag] = typed.isNull() & ~_blank(value, by_column[column.name])
-    sql_checks = [rule for rule in checks if getattr(rule.check, "sql", None)]
-    for rule in checks:
-        if rule in sql_checks or rule.check is None:
-            continue
-        brought = F.col(f"`{found[rule.name]}`") if rule.name in found else None
-        flags[rule.flag] = _false_if_null(failing(rule.check, F.col(f"`__typed_{rule.column}`"), brought))
-    for column in step:
-        typed = F.col(f"`{_typed(column)}`")
-        emptied = [flags[rule.flag] for rule in checks if rule.column == column.name and rule.otherwise == "set_null" and rule.flag in flags]
-        values[column.name] = F.when(~any_of(emptied), typed) if emptied else typed
-        if column.default is not None and column.name not in filled:
-            values[column.name] = F.coalesce(values[column.name], F.lit(column.default).cast(column.type))
+    columns = {column.name: column for column in step}
+    mine = [rule for rule in rules if rule.column in columns]
+    conditions = [rule for rule in mine if isinstance(rule.check, Holds)]
+    rows, found = _with_found(rows, mine, inputs)
+    flags = {rule.flag: _broken(rule, columns, found) for rule in mine if rule not in conditions}
+    values = {column.name: _settled(column, mine, flags, is_filled=column.name in filled) for column in step}
     rows = rows.withColumns(flags | values)
-    if sql_checks:
+    if conditions:
         # A condition speaks of the table's own column, so it is asked once that stands.
-        asked = {rule.flag: _false_if_null(failing(rule.check, F.lit(None), None)) for rule in sql_checks if rule.check}
-        rows = rows.withColumns(asked)
-        for rule in sql_checks:
-            if rule.otherwise == "set_null" and rule.column:
-                rows = rows.withColumn(rule.column, F.when(~F.col(f"`{rule.flag}`"), F.col(f"`{rule.column}`")))
+        rows = rows.withColumns({rule.flag: _false_if_null(failing(rule.check, F.lit(None), None)) for rule in conditions if rule.check})
+        emptied = {
+            rule.column: F.expr(f"if({quoted(rule.flag)}, null, {quoted(rule.column)})")
+            for rule in conditions
+            if rule.otherwise == "set_null" and rule.column
+        }
+        rows = rows.withColumns(emptied) if emptied else rows
     return rows.drop(*(_value(column) for column in step), *(_typed(column) for column in step), *found.values())
 
 
-def _blank(value: Column, column: MappedColumn) -> Column:
-    """Return whether nothing was given; text that is blank all through is nothing for a column that is not text."""
-    if column.lookup:
-        return F.lit(True)
-    return value.isNull()
+def _with_found(rows: DataFrame, rules: list[Rule], inputs: Mapping[str, DataFrame]) -> tuple[DataFrame, dict[str, str]]:
+    """Return the rows with what other tables have to the values, and the names of the columns that tell it."""
+    found: dict[str, str] = {}
+    for rule in rules:
+        target = rule.check.target if isinstance(rule.check, In) else None
+        if target:
+            found[rule.name] = f"__found_{rule.name}"
+            there = inputs[target[0]].select(F.col(quoted(target[1])).alias("__there")).distinct()
+            rows = with_taken(rows, there, {f"__typed_{rule.column}": "__there"}, {}).withColumnRenamed(MATCHED, found[rule.name])
+    return rows, found
+
+
+def _broken(rule: Rule, columns: Mapping[str, MappedColumn], found: Mapping[str, str]) -> Column:
+    column = columns[rule.column or ""]
+    typed = F.col(quoted(_typed(column)))
+    if rule.check is not None:
+        return _false_if_null(failing(rule.check, typed, F.col(quoted(found[rule.name])) if rule.name in found else None))
+    # Where a lookup was asked, a value that it did not bring is missing, whatever the source had.
+    given = F.lit(False) if column.lookup else F.col(quoted(_value(column))).isNotNull()
+    return typed.isNull() & (given if rule.kind == "readable" else ~given)
+
+
+def _settled(column: MappedColumn, rules: list[Rule], flags: Mapping[str, Column], *, is_filled: bool) -> Column:
+    """Return the column's value after its checks: emptied where one says so, else its default where there is none."""
+    value = F.col(quoted(_typed(column)))
+    emptied = [
+        flags[rule.flag]
+        for rule in rules
+        if rule.column == column.name and rule.kind == "check" and rule.otherwise == "set_null" and rule.flag in flags
+    ]
+    if emptied:
+        value = F.when(~any_of(emptied), value)
+    if column.default is not None and not is_filled:
+        value = F.coalesce(value, F.lit(column.default).cast(column.type))
+    return value
 
 
 def _false_if_null(flag: Column) -> Column:

@@ -36,8 +36,8 @@ def order_of(texts: Sequence[str], rows: DataFrame) -> list[Column]:
 def marked(rows: DataFrame, dedupe: Dedupe, key: Sequence[str], columns: Sequence[MappedColumn]) -> DataFrame:
     """Return the rows, those that passed but are not the first of their key marked as duplicates.
 
-    The order always decides: after what the contract says come the tie-breakers, the source, the place in an exploded array, and at last the
-    content.
+    The order always decides: after what the contract says come the tie-breakers, the source, the place in an exploded
+    array, and at last the content.
     """
     latest = dedupe.latest_by if isinstance(dedupe, LatestPerKey) else []
     content = F.xxhash64(*(F.col(f"`{column.name}`") for column in columns if "map<" not in column.type))

@@ -28,7 +28,7 @@ def parsed(text: Column, json: Json) -> Column:
 
 
 def _item(pair: Column, json: Json) -> Column:
-    item = StructType.fromDDL(f"item {json.type}")["item"].dataType
+    item = StructType.fromDDL(f"item {json.type}").fields[0].dataType  # type: ignore[attr-defined] # a DDL text always gives a struct
     assert isinstance(item, ArrayType)  # noqa: S101 - `pairs` with another type is refused when the contract is read
     assert isinstance(item.elementType, StructType)  # noqa: S101
     places = {name: place for place, name in enumerate(json.pairs or [])}

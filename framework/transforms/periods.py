@@ -16,9 +16,6 @@ def by_period(rows: DataFrame, periods: Periods) -> DataFrame:
     """Return each row once per type of period, with `period_type` and `period_start` (a date; weeks start on Monday)."""
     day = F.col(f"`{periods.of}`").cast("date")
     starts = F.array(
-        *(
-            F.struct(F.lit(kind).alias("period_type"), F.date_trunc(kind, day).cast("date").alias("period_start"))
-            for kind in periods.types
-        )
+        *(F.struct(F.lit(kind).alias("period_type"), F.date_trunc(kind, day).cast("date").alias("period_start")) for kind in periods.types)
     )
     return rows.select("*", F.inline(starts))

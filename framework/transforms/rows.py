@@ -128,7 +128,9 @@ def reasons(rules: Sequence[Rule]) -> Column:
     told = [
         F.when(
             F.col(f"`{rule.flag}`"),
-            F.struct(F.lit(rule.name).alias("rule"), F.lit(rule.column).cast("string").alias("column"), F.lit(rule.message).alias("message")),
+            F.struct(
+                F.lit(rule.name).alias("rule"), F.lit(rule.column).cast("string").alias("column"), F.lit(rule.message).alias("message")
+            ),
         )
         for rule in rules
         if rule.otherwise == "quarantine"

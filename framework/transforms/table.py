@@ -101,7 +101,9 @@ def _source_rows(table: MappedTable, source: TableSource, inputs: Mapping[str, D
         position = source.explode.position or AT
         item = source.explode.as_
         rows = rows.select("*", F.posexplode(F.col(f"`{source.explode.column}`")).alias(AT, item))
-        rows = rows.withColumns({AT: F.col(AT) + 1, position: F.col(AT) + 1, f"{RAW}{item}": F.col(f"`{item}`"), f"{RAW}{position}": F.col(AT) + 1})
+        rows = rows.withColumns(
+            {AT: F.col(AT) + 1, position: F.col(AT) + 1, f"{RAW}{item}": F.col(f"`{item}`"), f"{RAW}{position}": F.col(AT) + 1}
+        )
     return rows
 
 

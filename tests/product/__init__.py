@@ -1,0 +1,1 @@
+"""The first product, against a truth worked out by plain Python."""

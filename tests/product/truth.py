@@ -14,8 +14,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NULLS = {"", "NULL", "null"}
 CENT, RATE = Decimal("0.01"), Decimal("0.0001")
@@ -57,8 +59,8 @@ class Truth:
         return {number: row for number, (_, row) in best.items()}
 
     def _customer(self, row: Row, number: int, name: str) -> Row:
-        state = (text(row["state"]) or "").upper()
-        state = state if state in self.zones else None
+        code = (text(row["state"]) or "").upper()
+        state = code if code in self.zones else None
         postcode = text(row["postcode"])
         if postcode:
             postcode = re.sub(r"\.0$", "", postcode)
@@ -120,8 +122,7 @@ class Truth:
         """Return the order lines that can be counted."""
         products, found = self.silver_products(), []
         for order in self.silver_orders(now).values():
-            for place, item in enumerate(order["items"], 1):
-                item = item or {}
+            for place, item in enumerate((one or {} for one in order["items"]), 1):
                 product, quantity = text(item.get("id")), whole(item.get("qty"))
                 price = decimal(item.get("price"), CENT)
                 if price is None and product in products:
@@ -151,12 +152,10 @@ class Truth:
     def gold(self, now: datetime) -> dict[str, set[tuple[Any, ...]]]:
         """Return each gold table's rows as tuples in the order of its columns."""
         lines_ = self.silver_order_lines(now)
-        spent, customers = defaultdict(list), {}
+        spent: dict[int, list[Row]] = defaultdict(list)
         for line in lines_:
             spent[line["customer_id"]].append(line)
-        for number, customer in self.silver_customers().items():
-            if (customer["email"] or customer["phone"]) and customer["timezone"]:
-                customers[number] = customer
+        customers = {n: c for n, c in self.silver_customers().items() if (c["email"] or c["phone"]) and c["timezone"]}
         return {
             "gold_sales_by_product": _by_period(lines_, ("category", "product_id", "product_name")),
             "gold_sales_by_category": _by_period(lines_, ("category",)),

@@ -1,0 +1,44 @@
+# Every verb works on a machine with Python 3.10 or newer and make; nothing else is needed.
+PYTHON ?= python3
+BIN := .venv/bin
+ORDERS ?= 2000
+SEED ?= 1
+DEMO ?= demo
+
+.PHONY: help demo test check bench clean format
+
+help:  ## list the verbs
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+demo: .venv/ready  ## make sample deliveries, run the whole pipeline, print what came out
+	@$(BIN)/python -m samples.demo "$(DEMO)" --orders $(ORDERS) --seed $(SEED)
+
+test: .venv/ready  ## run all tests
+	@$(BIN)/python -m pytest
+
+check: .venv/ready  ## format, lint, types, layers, contracts, and the tests that need no Spark
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/python -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command(["--no-cache"]))'
+	@$(BIN)/python -m framework validate
+	@$(BIN)/python -m framework validate --project examples/online_retail
+	@$(BIN)/python -m pytest --doctest-modules framework/spec framework/plan framework/lakehouse tests -m "not spark"
+
+bench: .venv/ready  ## measure full runs of 100,000 and 500,000 orders
+	@$(BIN)/python benchmarks/full_run.py
+
+format: .venv/ready  ## format the code
+	@$(BIN)/python -m ruff format .
+	@$(BIN)/python -m ruff check --fix .
+
+clean:  ## remove the environment and everything that was made
+	rm -rf .venv "$(DEMO)" build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
+
+# Commands are called through the interpreter: a script's first line cannot name a path with blanks.
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.12 …")'
+	@echo "Preparing .venv (once, about a minute) …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[local,dev]"
+	@touch .venv/ready

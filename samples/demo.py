@@ -1,0 +1,82 @@
+"""Runs the first product on sample deliveries and shows what came out.
+
+`python -m samples.demo FOLDER --orders 2000 --seed 1`: FOLDER gets `landing`, `warehouse` and the deliveries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from framework.cli import print_report
+from framework.lakehouse.lakehouse import Lakehouse
+from framework.lakehouse.session import start_session
+from framework.runner import run
+from framework.spec.problem import LakepactError
+from framework.spec.project import read_project
+from samples.generate import MAX_ORDERS, generate
+
+ROOT = Path(__file__).parents[1]
+FIRST_ROWS = 5
+
+
+def main() -> None:
+    """Make the deliveries, run the pipeline after each, print reports and the first rows of gold."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--orders", type=int, default=2_000, help=f"orders in the first delivery, up to {MAX_ORDERS:,}")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    if not 1 <= arguments.orders <= MAX_ORDERS:
+        parser.error(f"--orders is between 1 and {MAX_ORDERS}")
+    try:
+        demo(arguments.folder.absolute(), arguments.orders, arguments.seed)
+    except LakepactError as error:
+        raise SystemExit(f"The demo could not run: {error}") from error
+
+
+def demo(folder: Path, orders: int, seed: int) -> None:
+    """Run the demo in a folder of its own, which is made anew."""
+    console = Console(width=None if Console().is_terminal else 140)
+    shutil.rmtree(folder, ignore_errors=True)
+    landing, warehouse = folder / "landing", folder / "warehouse"
+    landing.mkdir(parents=True)
+    project = read_project(ROOT)
+    lakehouse = Lakehouse(project, "local", landing, warehouse)
+    for number, delivery in enumerate(generate(folder / "deliveries", orders, seed), 1):
+        for path in sorted(delivery.iterdir()):
+            shutil.copy2(path, landing)
+        names = ", ".join(path.name for path in sorted(delivery.iterdir()))
+        console.rule(f"[bold]Delivery {number}[/]: {names}")
+        console.print("The first start of Spark fetches Delta's jars; later ones are faster.\n" if number == 1 else "")
+        print_report(run(lakehouse, "all"))
+    console.rule("[bold]Gold")
+    spark = start_session({})
+    for name, table in project.tables.items():
+        if table.layer == "gold":
+            _print_rows(console, name, table.description, lakehouse.tables(spark).read(name).limit(FIRST_ROWS).collect())
+    console.print("\nWhere to look:")
+    console.print(f"  tables      {warehouse}/<table>, Delta folders", soft_wrap=True, highlight=False)
+    console.print(f"  quarantine  {warehouse}/<table>_quarantine, with _reasons", soft_wrap=True, highlight=False)
+    console.print(
+        f'  status      .venv/bin/python -m framework status --landing "{landing}" --warehouse "{warehouse}"',
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _print_rows(console: Console, name: str, description: str, rows: list[object]) -> None:
+    console.print(f"\n[bold]{name}[/]: {description}", highlight=False)
+    records = [row.asDict() for row in rows]  # type: ignore[attr-defined] # Spark's rows
+    grid = Grid(*(records[0] if records else ["no rows"]), box=None, header_style="dim", pad_edge=False)
+    for record in records:
+        grid.add_row(*("" if cell is None else str(cell) for cell in record.values()))
+    console.print(grid)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -20,8 +21,13 @@ from framework.spec.problem import LakepactError
 from framework.spec.project import read_project
 from samples.generate import MAX_ORDERS, generate
 
+if TYPE_CHECKING:
+    from pyspark.sql import Row
+
 ROOT = Path(__file__).parents[1]
 FIRST_ROWS = 5
+WIDEST = 10
+"""A table of more columns is shown turned: a line for each column."""
 
 
 def main() -> None:
@@ -69,13 +75,22 @@ def demo(folder: Path, orders: int, seed: int) -> None:
     )
 
 
-def _print_rows(console: Console, name: str, description: str, rows: list[object]) -> None:
+def _print_rows(console: Console, name: str, description: str, rows: list[Row]) -> None:
     console.print(f"\n[bold]{name}[/]: {description}", highlight=False)
-    records = [row.asDict() for row in rows]  # type: ignore[attr-defined] # Spark's rows
-    grid = Grid(*(records[0] if records else ["no rows"]), box=None, header_style="dim", pad_edge=False)
-    for record in records:
-        grid.add_row(*("" if cell is None else str(cell) for cell in record.values()))
+    records = [row.asDict() for row in rows]
+    if records and len(records[0]) > WIDEST:
+        grid = Grid("column", *(f"row {i}" for i in range(1, len(records[:3]) + 1)), box=None, header_style="dim", pad_edge=False)
+        for column in records[0]:
+            grid.add_row(column, *(_shown(record[column]) for record in records[:3]))
+    else:
+        grid = Grid(*(records[0] if records else ["no rows"]), box=None, header_style="dim", pad_edge=False)
+        for record in records:
+            grid.add_row(*(_shown(cell) for cell in record.values()))
     console.print(grid)
+
+
+def _shown(cell: object) -> str:
+    return "" if cell is None else ", ".join(map(str, cell)) if isinstance(cell, list) else str(cell)
 
 
 if __name__ == "__main__":

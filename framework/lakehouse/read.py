@@ -10,15 +10,17 @@ from pyspark.sql import Observation
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from framework.spec.names import quoted
+from framework.spec.names import literal, quoted
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from collections.abc import Iterable
+
+    from pyspark.sql import DataFrame, SparkSession
 
     from framework.plan.steps import DeliveredFile, Load
     from framework.spec.table import FileTable
 
-RAGGED = "__ragged"
+RAGGED, MALFORMED = "__ragged", "__malformed"
 _SURPLUS = 32
 """Fields beyond the header's that are rescued one by one; of a longer row the whole text is."""
 
@@ -59,53 +61,53 @@ def _rows_of(spark: SparkSession, file: DeliveredFile, table: FileTable, load: L
     inside = [names.get(name.lower(), f"__unknown_{i}") for i, name in enumerate(file.header)]
     csv = table.files.csv
     options = {"sep": csv.separator, "quote": csv.quote, "escape": csv.escape, "mode": "PERMISSIVE"}
-    schema = StructType([StructField(name, StringType()) for name in (*inside, "__malformed")])
-    lines = spark.read.schema(schema).options(
+    lines = spark.read.schema(_text_columns([*inside, MALFORMED])).options(
         **options,
         header="true",
         # The header was compared with the contract; Spark's own check would refuse a byte order mark.
         enforceSchema="true",
         multiLine="true",
         encoding=csv.encoding,
-        columnNameOfCorruptRecord="__malformed",
+        columnNameOfCorruptRecord=MALFORMED,
     )
-    rows = lines.csv(_as_glob_free(file.path))
-    wide = ", ".join(f"{quoted(name)} string" for name in (*inside, *(f"__surplus_{i}" for i in range(_SURPLUS))))
-    again = F.from_csv(F.col("__malformed"), F.lit(wide), options)
-    surplus = F.filter(F.array(*(again.getField(f"__surplus_{i}") for i in range(_SURPLUS))), lambda field: field.isNotNull())
-    rescued = _rescued(file.header, inside, surplus, keep_unknown=table.files.unknown_columns == "rescue")
     modified = datetime.fromtimestamp(file.modified_ns // 1000 / 1_000_000, tz=timezone.utc)
-    # A file is read by one task, since quoted line breaks forbid to split it: the id counts its rows.
-    position = F.monotonically_increasing_id().bitwiseAND((1 << 33) - 1) + 1
-    columns: dict[str, Column] = {
-        column.name: F.col(f"`{column.name}`") if column.name in inside else F.lit(None).cast("string") for column in table.columns
-    }
+    # As SQL text: a landing folder holds many files, and each column made in Python would be a call into Java.
+    columns = {column.name: quoted(column.name) if column.name in inside else "cast(null as string)" for column in table.columns}
     columns |= {
-        "_load_id": F.lit(load.load_id),
+        "_load_id": literal(load.load_id),
         "_load_timestamp": _timestamp(datetime.fromisoformat(load.timestamp)),
-        "_source_file": F.lit(file.name),
+        "_source_file": literal(file.name),
         "_source_modified": _timestamp(modified),
-        "_row_number": position,
-        "_rescued": rescued,
-        RAGGED: F.col("__malformed").isNotNull(),
+        # A file is read by one task, since quoted line breaks forbid to split it: the id counts its rows.
+        "_row_number": f"(monotonically_increasing_id() & {(1 << 33) - 1}L) + 1L",
+        "_rescued": _rescued(file.header, inside, options, keep_unknown=table.files.unknown_columns == "rescue"),
+        RAGGED: f"{MALFORMED} is not null",
     }
-    return rows.select(*(column.alias(name) for name, column in columns.items()))
+    return lines.csv(_as_glob_free(file.path)).selectExpr(*(f"{sql} as {quoted(name)}" for name, sql in columns.items()))
 
 
-def _timestamp(moment: datetime) -> Column:
-    micros = int(moment.timestamp()) * 1_000_000 + moment.microsecond
-    return F.timestamp_micros(F.lit(micros).cast("bigint"))
+def _text_columns(names: Iterable[str]) -> str:
+    return ", ".join(f"{quoted(name)} string" for name in names)
 
 
-def _rescued(header: tuple[str, ...], inside: list[str], surplus: Column, *, keep_unknown: bool) -> Column:
-    unknown = [(name, column) for name, column in zip(header, inside, strict=True) if column.startswith("__unknown_")]
-    fields = [F.col(column).alias(name or f"column {inside.index(column) + 1}") for name, column in unknown] if keep_unknown else []
-    is_surplus = F.size(surplus) > 0
-    extra = F.when(is_surplus, surplus).alias("_surplus")
-    anything = is_surplus
-    for _, column in unknown if keep_unknown else []:
-        anything = anything | F.col(column).isNotNull()
-    return F.when(anything, F.to_json(F.struct(*fields, extra)))
+def _timestamp(moment: datetime) -> str:
+    return f"timestamp_micros({int(moment.timestamp()) * 1_000_000 + moment.microsecond}L)"
+
+
+def _rescued(header: tuple[str, ...], inside: list[str], options: dict[str, str], *, keep_unknown: bool) -> str:
+    """Return SQL for the JSON of unknown columns' values and of surplus fields; null where there is neither."""
+    extra = [f"__surplus_{i}" for i in range(_SURPLUS)]
+    settings = ", ".join(f"{literal(key)}, {literal(value)}" for key, value in options.items())
+    again = f"from_csv({MALFORMED}, {literal(_text_columns([*inside, *extra]))}, map({settings}))"
+    surplus = f"filter(transform(array({again}), r -> array({', '.join(f'r.{name}' for name in extra)}))[0], f -> f is not null)"
+    unknown = (
+        [(name, column) for name, column in zip(header, inside, strict=True) if column.startswith("__unknown_")] if keep_unknown else []
+    )
+    fields = [f"{literal(name or f'column {inside.index(column) + 1}')}, {column}" for name, column in unknown]
+    anything = " or ".join([f"{MALFORMED} is not null", *(f"{column} is not null" for _, column in unknown)])
+    fields.append(f"'_surplus', nullif({surplus}, array())")
+    json = f"to_json(named_struct({', '.join(fields)}))"
+    return f"case when {anything} then nullif({json}, '{{}}') end"
 
 
 def _as_glob_free(path: str) -> str:

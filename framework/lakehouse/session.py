@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _MIB = 1024 * 1024
-TINY_BYTES, SMALL_BYTES = 16 * _MIB, 64 * _MIB
+TINY_BYTES, SMALL_BYTES = 4 * _MIB, 64 * _MIB
 """Below this much input, compiling each query takes longer than interpreting it; a run ends before Java's second
 compiler has paid off."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ SECTIONS = ("files", "dedupe")
 
 _INHERITED = ("source", "sources", "joins", "text", "columns", "checks")
 """What `like` takes from another contract."""
+
+
+_TABLE_LINE = re.compile(r"^table:[ \t]*([^\s#]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ def read_project(root: Path) -> Project:
     problems: list[Problem] = []
     metadata = _read_metadata(root / "metadata", problems)
     references = _read_references(root / "metadata" / "reference", problems)
-    documents = _read_documents(sorted((root / "contracts").rglob("*.y*ml")), problems)
+    paths = sorted((root / "contracts").rglob("*.y*ml"))
+    documents = _read_documents(paths, problems)
     if metadata is None:
         raise ContractError(problems)
     contracts = _read_contracts(documents, metadata, problems)
@@ -102,7 +107,7 @@ def read_project(root: Path) -> Project:
         {name: (contract.table, contract.document) for name, contract in contracts.items()},
         references,
         metadata,
-        broken={str(name) for document in documents if (name := document.value.get("table")) not in contracts},
+        broken=_declared_tables(paths) - contracts.keys(),
     )
     if problems:
         raise ContractError(problems)
@@ -168,6 +173,12 @@ def _document(path: Path, problems: list[Problem]) -> Document | None:
 def _read_documents(paths: Iterable[Path], problems: list[Problem]) -> list[Document]:
     documents = (_document(path, problems) for path in paths)
     return [document for document in documents if document is not None]
+
+
+def _declared_tables(paths: list[Path]) -> set[str]:
+    """Return the tables that files mean to describe, the unreadable ones too, so that one fault is not told twice."""
+    texts = (path.read_text("utf-8", errors="replace") for path in paths)
+    return {found[1] for text in texts if (found := _TABLE_LINE.search(text))}
 
 
 def _read_contracts(documents: list[Document], metadata: Metadata, problems: list[Problem]) -> dict[str, Contract]:

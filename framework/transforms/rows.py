@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
+from framework.spec.names import quoted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -140,8 +142,10 @@ def reasons(rules: Sequence[Rule]) -> Column:
 
 
 def rule_counts(rules: Sequence[Rule]) -> list[Column]:
-    """Return one count for each rule: the rows that break it."""
-    return [F.count_if(F.col(f"`{rule.flag}`")).alias(rule.name) for rule in rules]
+    """Return one count for each rule: the rows that break it; of those left out on purpose only what left them out."""
+    told = [(rule, quoted(rule.flag)) for rule in rules]
+    sql = [(rule, flag if rule.otherwise == "drop" else f"{flag} and {OUTCOME} <> '{DROPPED}'") for rule, flag in told]
+    return [F.expr(f"count_if({condition})").alias(rule.name) for rule, condition in sql]
 
 
 def outcome_counts() -> list[Column]:

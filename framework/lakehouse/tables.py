@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from framework.spec.metadata import Catalog, Folders, Reference
 
+_UNUSUAL = re.compile(r"[ ,;{}()\n\t=]")
 _COMMIT = re.compile(r"(\d{20})\.(?:json|checkpoint.*\.parquet)")
 
 
@@ -126,11 +127,18 @@ def reference_rows(reference: Reference, spark: SparkSession) -> DataFrame:
 
 
 def _replacing(rows: DataFrame) -> DataFrameWriter:
-    return rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    return _naming(rows, rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true"))
 
 
 def _appending(rows: DataFrame, app: str, number: int) -> DataFrameWriter:
-    return rows.write.format("delta").mode("append").option("mergeSchema", "true").option("txnAppId", app).option("txnVersion", number)
+    writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+    return _naming(rows, writer.option("txnAppId", app).option("txnVersion", number))
+
+
+def _naming(rows: DataFrame, writer: DataFrameWriter) -> DataFrameWriter:
+    """Let Delta map column names that parquet does not take, such as those with blanks."""
+    unusual = any(_UNUSUAL.search(name) for name in rows.columns)
+    return writer.option("delta.columnMapping.mode", "name") if unusual else writer
 
 
 def _needed(spark: SparkSession | None) -> SparkSession:

@@ -45,7 +45,7 @@ def columns_in(sql: str) -> frozenset[str]:
 def aggregates(sql: str) -> bool:
     """Tell whether an expression gathers several rows into one value.
 
-    >>> aggregates("sum(amount)"), aggregates("try_divide(revenue, order_count)")
+    >>> aggregates("sum(amount)"), aggregates("try_divide(total, number)")
     (True, False)
     """
     return parsed(sql).find(exp.AggFunc) is not None

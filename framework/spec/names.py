@@ -35,7 +35,7 @@ class TableName:
     def __str__(self) -> str:
         """Return the name as SQL wants it.
 
-        >>> str(TableName(("zoltan-verebes-catalog-m", "dg-day", "silver_orders")))
-        '`zoltan-verebes-catalog-m`.`dg-day`.`silver_orders`'
+        >>> str(TableName(("my-catalog", "dg-day", "silver`things")))
+        '`my-catalog`.`dg-day`.`silver``things`'
         """
         return ".".join(quoted(part) for part in self.parts)

@@ -104,8 +104,8 @@ class RunError(LakepactError):
 def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     """Return a fix that names the nearest known word, and the choice there is.
 
-    >>> did_you_mean("custmer_id", ["customer_id", "tax_id"])
-    'did you mean "customer_id"? Known here: customer_id, tax_id.'
+    >>> did_you_mean("colunm", ["column", "table"])
+    'did you mean "column"? Known here: column, table.'
     """
     words = sorted(set(known))
     near = get_close_matches(str(wrong), words, n=1, cutoff=0.6)

@@ -91,5 +91,5 @@ class Lookup(Spec):
 
 
 def as_source(value: Any) -> Any:
-    """Return the short form `bronze_customers` as `{table: bronze_customers}`."""
+    """Return the short form `bronze_things` as `{table: bronze_things}`."""
     return {"table": value} if isinstance(value, str) else value

@@ -104,7 +104,7 @@ def _fix(detail: ErrorDetails) -> str:
 
 
 def _yaml_loc(loc: tuple[int | str, ...], document: Document, above: Loc) -> Loc:
-    """Return pydantic's location without the names of union members, which the reader has never seen."""
+    """Return pydantic's location without the names of alternatives in a union, which the reader has never seen."""
     kept: Loc = ()
     for position, part in enumerate(loc):
         last = position == len(loc) - 1

@@ -77,7 +77,7 @@ def _with_values(rows: DataFrame, step: list[MappedColumn], source: TableSource)
         if sql:
             values[_value(column)] = F.expr(sql)
         elif column.name.lower() in there and not column.lookup:
-            values[_value(column)] = F.col(f"`{column.name}`")
+            values[_value(column)] = F.col(quoted(column.name))
         else:
             values[_value(column)] = F.lit(None).cast(column.type)
     return rows.withColumns(values)
@@ -92,14 +92,14 @@ def _with_lookups(
     made = [c for c in step if given[_value(c)] == "string" and expressions[c.name] and not _plain(expressions[c.name])]
     if text and made:
         rows = rows.withColumns({_value(column): cleansed(_value(column), text) for column in made})
-    typed = {_typed(column): readable(F.col(f"`{_value(column)}`"), given[_value(column)], column.type, column.formats) for column in step}
+    typed = {_typed(column): readable(F.col(quoted(_value(column))), given[_value(column)], column.type, column.formats) for column in step}
     rows = rows.withColumns(typed)
     for column in step:
         if column.lookup:
             there = inputs[column.lookup.target]
             rows = with_taken(rows, there, column.lookup.keys, {"__found": column.lookup.take}).drop(MATCHED)
             found = readable(F.col("__found"), dict(rows.dtypes)["__found"], column.type)
-            rows = rows.withColumn(_typed(column), F.coalesce(F.col(f"`{_typed(column)}`"), found)).drop("__found")
+            rows = rows.withColumn(_typed(column), F.coalesce(F.col(quoted(_typed(column))), found)).drop("__found")
     return rows
 
 

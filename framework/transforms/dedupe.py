@@ -8,6 +8,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from framework.spec.dedupe import LatestPerKey, order
+from framework.spec.names import quoted
 from framework.transforms.rows import DUPLICATE, KEPT, ORDER, OUTCOME
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def order_of(texts: Sequence[str], rows: DataFrame) -> list[Column]:
     found = []
     for text in texts:
         one = order(text)
-        column = F.col(f"`{one.column}`" if one.column in there else f"`{ORDER}{one.column}`")
+        column = F.col(quoted(one.column) if one.column in there else quoted(f"{ORDER}{one.column}"))
         found.append(column.desc_nulls_last() if one.descending else column.asc_nulls_last())
     return found
 
@@ -40,16 +41,16 @@ def marked(rows: DataFrame, dedupe: Dedupe, key: Sequence[str], columns: Sequenc
     array, and at last the content.
     """
     latest = dedupe.latest_by if isinstance(dedupe, LatestPerKey) else []
-    content = F.xxhash64(*(F.col(f"`{column.name}`") for column in columns if "map<" not in column.type))
+    content = F.xxhash64(*(F.col(quoted(column.name)) for column in columns if "map<" not in column.type))
     ordered = [*order_of([*latest, *dedupe.tie_break], rows), F.col(SOURCE).desc(), F.col(AT).desc(), content.asc()]
     passed = F.col(OUTCOME) == KEPT
-    window = Window.partitionBy(*(F.col(f"`{name}`") for name in key), passed).orderBy(*ordered)
+    window = Window.partitionBy(*(F.col(quoted(name)) for name in key), passed).orderBy(*ordered)
     fill = dedupe.fill if isinstance(dedupe, LatestPerKey) else []
     every = window.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     by_name = {column.name: column for column in columns}
     filled: dict[str, Column] = {}
     for name in fill:
-        known = F.coalesce(F.col(f"`{name}`"), F.first(F.col(f"`{name}`"), ignorenulls=True).over(every))
+        known = F.coalesce(F.col(quoted(name)), F.first(F.col(quoted(name)), ignorenulls=True).over(every))
         default = by_name[name].default
         filled[name] = known if default is None else F.coalesce(known, F.lit(default).cast(by_name[name].type))
     ranked = rows.withColumns({"__rank": F.row_number().over(window)} | filled)

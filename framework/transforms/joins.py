@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from framework.spec.names import quoted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,8 +26,8 @@ def with_taken(rows: DataFrame, other: DataFrame, on: Mapping[str, str], take: M
     keys = {here: f"__key_{i}" for i, here in enumerate(on)}
     types = dict(other.dtypes)
     there = other.select(
-        *(F.col(f"`{name}`").alias(keys[here]) for here, name in on.items()),
-        *(F.col(f"`{name}`").alias(f"__taken_{here}") for here, name in take.items()),
+        *(F.col(quoted(name)).alias(keys[here]) for here, name in on.items()),
+        *(F.col(quoted(name)).alias(f"__taken_{here}") for here, name in take.items()),
         F.lit(True).alias(MATCHED),
     )
     given = dict(rows.dtypes)
@@ -33,7 +35,7 @@ def with_taken(rows: DataFrame, other: DataFrame, on: Mapping[str, str], take: M
         and_,
         (
             # A text key must be read as the other's type: compared as text, `007` and 7 would differ.
-            (F.col(f"`{here}`") if given[here] == types[name] else F.col(f"`{here}`").try_cast(types[name])) == F.col(keys[here])
+            (F.col(quoted(here)) if given[here] == types[name] else F.col(quoted(here)).try_cast(types[name])) == F.col(keys[here])
             for here, name in on.items()
         ),
     )

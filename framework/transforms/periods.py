@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from framework.spec.names import quoted
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 def by_period(rows: DataFrame, periods: Periods) -> DataFrame:
     """Return each row once per type of period, with `period_type` and `period_start` (a date; weeks start on Monday)."""
-    day = F.col(f"`{periods.of}`").cast("date")
+    day = F.col(quoted(periods.of)).cast("date")
     starts = F.array(
         *(F.struct(F.lit(kind).alias("period_type"), F.date_trunc(kind, day).cast("date").alias("period_start")) for kind in periods.types)
     )

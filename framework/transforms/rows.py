@@ -97,11 +97,11 @@ class Labelled:
 
     def kept(self, written: DataFrame) -> DataFrame:
         """Return the kept rows of `rows` as they were written."""
-        return written.where(F.col(OUTCOME) == KEPT).select(*self.columns)
+        return written.where(F.col(OUTCOME) == KEPT).select(*map(quoted, self.columns))
 
     def quarantined(self, written: DataFrame) -> DataFrame:
         """Return the quarantined rows: the source's values untouched, and all reasons."""
-        raw = [F.col(name).alias(name.removeprefix(RAW)) for name in written.columns if name.startswith(RAW)]
+        raw = [F.col(quoted(name)).alias(name.removeprefix(RAW)) for name in written.columns if name.startswith(RAW)]
         return written.where(F.col(OUTCOME) == QUARANTINED).select(*raw, F.col(REASONS).alias("_reasons"))
 
 
@@ -117,7 +117,7 @@ def any_of(flags: Iterable[Column]) -> Column:
 
 def broken(rules: Sequence[Rule], *otherwise: str) -> Column:
     """Return a Column that is true where a row breaks a rule with one of these consequences."""
-    return any_of(F.col(f"`{rule.flag}`") for rule in rules if rule.otherwise in otherwise)
+    return any_of(F.col(quoted(rule.flag)) for rule in rules if rule.otherwise in otherwise)
 
 
 def outcome(rules: Sequence[Rule]) -> Column:
@@ -129,7 +129,7 @@ def reasons(rules: Sequence[Rule]) -> Column:
     """Return every reason for which a row is quarantined."""
     told = [
         F.when(
-            F.col(f"`{rule.flag}`"),
+            F.col(quoted(rule.flag)),
             F.struct(
                 F.lit(rule.name).alias("rule"), F.lit(rule.column).cast("string").alias("column"), F.lit(rule.message).alias("message")
             ),

@@ -81,7 +81,7 @@ def _mapped(table: MappedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
     raw = [name for name in rows.columns if name.startswith(RAW)]
     outcomes = Metrics(rows, *outcome_counts())
     rows = outcomes.rows.where(F.col(OUTCOME).isin(KEPT, QUARANTINED))
-    rows = rows.select(*(f"`{name}`" for name in columns), OUTCOME, REASONS, *(f"`{name}`" for name in raw))
+    rows = rows.select(*(quoted(name) for name in columns), OUTCOME, REASONS, *(quoted(name) for name in raw))
     return Labelled(rows, columns, rules, tuple(read), broken, outcomes)
 
 
@@ -89,9 +89,9 @@ def _source_rows(table: MappedTable, source: TableSource, inputs: Mapping[str, D
     """Return the source's rows: text cleansed, JSON read, arrays exploded; the untouched values beside them."""
     rows = inputs[source.table]
     types = dict(rows.dtypes)
-    untouched = {f"{RAW}{name}": F.col(f"`{name}`") for name in types}
-    same = {f"__same_{name}": F.col(f"`{name}`") for name in types if not name.startswith("_")}
-    changed = {name: parsed(F.col(f"`{name}`"), json) for name, json in source.parse_json.items()}
+    untouched = {f"{RAW}{name}": F.col(quoted(name)) for name in types}
+    same = {f"__same_{name}": F.col(quoted(name)) for name in types if not name.startswith("_")}
+    changed = {name: parsed(F.col(quoted(name)), json) for name, json in source.parse_json.items()}
     if table.text and set(FILE_TECHNICAL) <= set(types):
         text = [name for name, type_ in types.items() if type_ == "string" and not name.startswith("_")]
         changed = {name: cleansed(name, table.text) for name in text} | changed
@@ -100,9 +100,9 @@ def _source_rows(table: MappedTable, source: TableSource, inputs: Mapping[str, D
     if source.explode:
         position = source.explode.position or AT
         item = source.explode.as_
-        rows = rows.select("*", F.posexplode(F.col(f"`{source.explode.column}`")).alias(AT, item))
+        rows = rows.select("*", F.posexplode(F.col(quoted(source.explode.column))).alias(AT, item))
         rows = rows.withColumns(
-            {AT: F.col(AT) + 1, position: F.col(AT) + 1, f"{RAW}{item}": F.col(f"`{item}`"), f"{RAW}{position}": F.col(AT) + 1}
+            {AT: F.col(AT) + 1, position: F.col(AT) + 1, f"{RAW}{item}": F.col(quoted(item)), f"{RAW}{position}": F.col(AT) + 1}
         )
     return rows
 
@@ -118,10 +118,10 @@ def _ready_to_compare(rows: DataFrame, table: MappedTable, source_number: int) -
     own = [column.name for column in table.columns]
     carried = [name for name in CARRIED if name in rows.columns and name not in own]
     by = [order(text).column for text in (*getattr(table.dedupe, "latest_by", ()), *getattr(table.dedupe, "tie_break", ()))]
-    ordering = [F.col(f"`{name}`").alias(f"{ORDER}{name}") for name in dict.fromkeys(by) if name not in {*own, *carried}]
+    ordering = [F.col(quoted(name)).alias(f"{ORDER}{name}") for name in dict.fromkeys(by) if name not in {*own, *carried}]
     kept = [name for name in rows.columns if name.startswith((RAW, "__broken_", "__same_"))]
     at = F.col(AT) if AT in rows.columns else F.lit(0).alias(AT)
-    return rows.select(*(f"`{name}`" for name in (*own, *carried, *kept)), *ordering, at, F.lit(source_number).alias(SOURCE))
+    return rows.select(*(quoted(name) for name in (*own, *carried, *kept)), *ordering, at, F.lit(source_number).alias(SOURCE))
 
 
 def _only_if_quarantined(rows: DataFrame) -> DataFrame:
@@ -148,8 +148,8 @@ def _grouped(table: GroupedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
     rows = rows.withColumns(keys) if keys else rows
     measures = [column for column in table.columns if column.measure]
     direct = [F.expr(column.measure).alias(column.name) for column in measures if column.measure and aggregates(column.measure)]
-    groups = rows.groupBy(*(f"`{name}`" for name in table.group_by))
-    result = groups.agg(*direct) if direct else rows.select(*(f"`{name}`" for name in table.group_by)).distinct()
+    groups = rows.groupBy(*(quoted(name) for name in table.group_by))
+    result = groups.agg(*direct) if direct else rows.select(*(quoted(name) for name in table.group_by)).distinct()
     for column in measures:
         if column.measure and not aggregates(column.measure):
             result = result.withColumn(column.name, F.expr(column.measure))
@@ -162,14 +162,14 @@ def _grouped(table: GroupedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
 def _queried(table: QueryTable, inputs: Mapping[str, DataFrame]) -> Labelled:
     rules = rules_of(table)
     for name in table.inputs:
-        inputs[name].createOrReplaceTempView(f"`{name}`")
+        inputs[name].createOrReplaceTempView(quoted(name))
     session: SparkSession = next(iter(inputs.values())).sparkSession
     read = counted(session.sql(table.sql))
     rows = _with_conditions(_typed(read.rows, table), table)
     rows = rows.withColumn(OUTCOME, outcome(rules)).withColumn(REASONS, reasons(rules))
     broken = Metrics(rows, F.count(F.lit(1)).alias(ALL), *rule_counts(rules))
     outcomes = Metrics(broken.rows, *outcome_counts())
-    rows = outcomes.rows.where(F.col(OUTCOME) == KEPT).select(*(f"`{name}`" for name in table.column_names), OUTCOME, REASONS)
+    rows = outcomes.rows.where(F.col(OUTCOME) == KEPT).select(*(quoted(name) for name in table.column_names), OUTCOME, REASONS)
     return Labelled(rows, table.column_names, rules, (read,), broken, outcomes)
 
 
@@ -181,4 +181,4 @@ def _with_conditions(rows: DataFrame, table: GroupedTable | QueryTable) -> DataF
 
 
 def _typed(rows: DataFrame, table: GroupedTable | QueryTable) -> DataFrame:
-    return rows.select(*(F.col(f"`{column.name}`").cast(column.type).alias(column.name) for column in table.columns))
+    return rows.select(*(F.col(quoted(column.name)).cast(column.type).alias(column.name) for column in table.columns))

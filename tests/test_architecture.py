@@ -1,0 +1,77 @@
+"""The shape of the code: the engine knows no product, and every kind that may be written has every interpretation."""
+
+from __future__ import annotations
+
+import re
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+import pytest
+
+from framework.plan import steps
+from framework.plan.explain import said
+from framework.spec.checks import KINDS
+from framework.spec.project import read_project
+from framework.spec.rules import meaning
+from framework.spec.table import FileTable, GroupedTable, MappedTable, QueryTable
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# Words of the products that are words of the framework too.
+SHARED = {"table", "history", "lines", "line", "by", "product", "products", "order", "orders", "category", "categories", "items"}
+
+
+def words_of(root: Path) -> set[str]:
+    """Return the words that a product's tables are named by, with and without a plural s."""
+    names = {word for table in read_project(root).tables for word in re.split(r"[_ ]", table)} - {"bronze", "silver", "gold"}
+    return ({*names} | {name.removesuffix("s") for name in names}) - SHARED
+
+
+def test_the_engine_knows_no_product() -> None:
+    words = words_of(ROOT) | words_of(ROOT / "tests/library") | {"invoice", "revenue", "loyalty", "promotion", "barcode", "order_number"}
+    assert {"customer", "sales", "marketing", "loan", "member"} <= words, "the test must know what to look for"
+    found = re.compile(rf"(?<![a-z])({'|'.join(sorted(words))})(?![a-z])", re.IGNORECASE)
+    for path in (ROOT / "framework").rglob("*.py"):
+        hits = found.findall(path.read_text("utf-8"))
+        assert not hits, f"{path} speaks of {hits}"
+
+
+@pytest.mark.parametrize("reading", [meaning])
+def test_every_check_has_a_meaning(reading: Callable[..., object]) -> None:
+    default = reading.dispatch(object)  # type: ignore[attr-defined] # singledispatch
+    assert not [kind for kind, model in KINDS.items() if reading.dispatch(model) is default]  # type: ignore[attr-defined]
+
+
+@pytest.mark.spark
+def test_every_kind_has_an_interpretation_in_spark() -> None:
+    from framework.transforms.checks import failing  # noqa: PLC0415 - Spark is imported only here
+    from framework.transforms.table import labelled  # noqa: PLC0415
+
+    for function, kinds in ((failing, KINDS.values()), (labelled, (MappedTable, GroupedTable, QueryTable))):
+        default = function.dispatch(object)
+        assert not [kind for kind in kinds if function.dispatch(kind) is default]
+    assert labelled.dispatch(FileTable) is labelled.dispatch(object), "files are read, not transformed"
+
+
+def test_every_step_can_be_told() -> None:
+    kinds = steps.Step.__subclasses__()
+    assert len(kinds) >= 6
+    assert not [kind for kind in kinds if said.dispatch(kind) is said.dispatch(object)]
+
+
+def test_a_kind_without_an_interpretation_would_be_noticed() -> None:
+    @singledispatch
+    def incomplete(_: object) -> str:
+        raise NotImplementedError
+
+    assert [kind for kind in KINDS.values() if incomplete.dispatch(kind) is incomplete.dispatch(object)] == list(KINDS.values())
+
+
+def test_nothing_on_the_data_path_is_barred_on_serverless() -> None:
+    barred = re.compile(r"\.rdd\b|sparkContext|_jvm|_jdf|\.cache\(|\.persist\(|\budf\(|mapInPandas|toPandas|DeltaTable|applyInPandas")
+    for folder in ("transforms", "lakehouse"):
+        for path in (ROOT / "framework" / folder).glob("*.py"):
+            assert not barred.findall(path.read_text("utf-8")), path

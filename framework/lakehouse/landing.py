@@ -66,8 +66,8 @@ def find_files(
 
 def _looked_into(file: DeliveredFile, table: FileTable) -> DeliveredFile | RefusedFile:
     try:
-        header = _header(Path(file.path), table.files)
         _check_encoding(Path(file.path))
+        header = _header(Path(file.path), table.files)
     except UnicodeDecodeError as error:
         return RefusedFile(
             file.name,
@@ -103,15 +103,19 @@ def _check_encoding(path: Path) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     done = 0
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
+        chunk = stream.read(_CHUNK_BYTES)
+        while True:
+            waiting = len(decoder.getstate()[0])
             try:
-                decoder.decode(chunk)
+                decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
-                # The error counts from the chunk; the reader of the message counts from the start of the file.
-                start = done + error.start
+                # The error counts from the bytes at hand; the reader of the message counts from the start of the file.
+                start = done - waiting + error.start
                 raise UnicodeDecodeError("utf-8", error.object[error.start : error.start + 1], start, start + 1, error.reason) from None
+            if not chunk:
+                return
             done += len(chunk)
-    decoder.decode(b"", final=True)
+            chunk = stream.read(_CHUNK_BYTES)
 
 
 def _fault_of(header: tuple[str, ...], table: FileTable) -> tuple[str, str] | None:

@@ -1,0 +1,70 @@
+"""Which delivered files are new, and which cannot be read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from framework.lakehouse.landing import find_files
+from framework.spec.table import FileTable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABLE = FileTable.model_validate(
+    {
+        "table": "bronze_x",
+        "layer": "bronze",
+        "description": "A row.",
+        "owner": "engineers",
+        "files": {"pattern": ["x.csv", "x_[0-9]*.csv"]},
+        "columns": [{"name": "a"}, {"name": "b", "optional": True}],
+    }
+)
+
+
+def write(path: Path, content: bytes, at: int) -> None:
+    """Write a file as if it was delivered at a second."""
+    path.write_bytes(content)
+    os.utime(path, ns=(at * 10**9, at * 10**9))
+
+
+def test_files_come_in_the_order_of_delivery_and_a_replaced_one_is_new(tmp_path: Path) -> None:
+    write(tmp_path / "x_2.csv", b"a\n1\n", 10)
+    write(tmp_path / "x_1.csv", b"a\n1\n", 20)
+    write(tmp_path / "x_other.csv", b"a\n1\n", 20)
+    new, refused = find_files(tmp_path, TABLE, ())
+    assert ([file.name for file in new], refused) == (["x_2.csv", "x_1.csv"], ())
+    known = {file.identity for file in new}
+    assert find_files(tmp_path, TABLE, known) == ((), ())
+    write(tmp_path / "x_2.csv", b"a\n2\n", 30)
+    assert [file.name for file in find_files(tmp_path, TABLE, known)[0]] == ["x_2.csv"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it is empty: not even a header line."),
+        (b"b\n1\n", "its header lacks the column a."),
+        (b"a,A\n1,2\n", "its header names a column twice: a."),
+        (b"a\n" + b"x" * (1 << 22) + b"\xff\n", f"it is not UTF-8: byte {(1 << 22) + 3} is 0xff."),
+        (b"a\n\xe2\x82", "it is not UTF-8: byte 3 is 0xe2."),
+    ],
+    ids=["empty", "header without a required column", "header with a repeated column", "wrong byte far inside", "cut character"],
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, why: str) -> None:
+    write(tmp_path / "x.csv", content, 1)
+    new, refused = find_files(tmp_path, TABLE, ())
+    assert new == ()
+    assert [(file.name, file.why) for file in refused] == [("x.csv", why)]
+
+
+@pytest.mark.parametrize(
+    "content", [b"a\n", b"\xef\xbb\xbfa\r\n", b"b , A\n", b'"a","c\nd"\n1,2\n', b"a\n" + "\u20ac".encode() * 3_000_000]
+)
+def test_a_header_may_be_written_in_many_ways(tmp_path: Path, content: bytes) -> None:
+    write(tmp_path / "x.csv", content, 1)
+    new, refused = find_files(tmp_path, TABLE, ())
+    assert (len(new), refused) == (1, ())

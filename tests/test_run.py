@@ -1,0 +1,255 @@
+"""A run as its user meets it: through the command line, with deliveries and folders that are not as they should be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from framework import runner
+from framework.cli import app
+from framework.lakehouse.lakehouse import Lakehouse
+from framework.spec.project import read_project
+from framework.transforms.columns import mapped
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, SparkSession
+
+HEADER = "barcode\tcard\tlent\tbranch\n"
+MEMBERS = "card\tfull name\ttown\tchanged\nc1\tADA\tOSLO\t01/01/2024\n"
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """Return a folder with the library's contracts and one good delivery, its path holding a blank."""
+    root = tmp_path / "a library"
+    shutil.copytree(ROOT / "tests/library/contracts", root / "contracts")
+    shutil.copytree(ROOT / "tests/library/metadata", root / "metadata")
+    (root / "landing").mkdir()
+    (root / "landing/members.tsv").write_text(MEMBERS)
+    return root
+
+
+def lakepact(*arguments: str | Path) -> Result:
+    """Run the command; nothing but an exit may come out of it."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+    return result
+
+
+def rows(spark: SparkSession, root: Path, table: str) -> int:
+    """Return the number of rows of a table."""
+    return spark.read.format("delta").load(str(root / "warehouse" / table)).count()
+
+
+class TestBeforeSparkStarts:
+    """Mistakes that are told at once."""
+
+    def test_an_unknown_environment(self, library: Path) -> None:
+        result = lakepact("run", "all", "--project", library, "--env", "loacl")
+        assert result.exit_code == 2
+        assert 'did you mean "local"' in result.output
+
+    def test_an_unknown_layer_or_table(self, library: Path) -> None:
+        assert lakepact("run", "silvr", "--project", library).exit_code == 2
+        result = lakepact("run", "all", "--table", "gold_lons", "--project", library)
+        assert result.exit_code == 2
+        assert 'did you mean "gold_loans"' in result.output
+
+    def test_a_folder_without_contracts(self, tmp_path: Path) -> None:
+        result = lakepact("validate", "--project", tmp_path)
+        assert result.exit_code == 2
+        assert "--project" in result.output
+
+    def test_no_landing_folder(self, library: Path) -> None:
+        result = lakepact("run", "all", "--project", library, "--landing", library / "nowhere")
+        assert result.exit_code == 2
+        assert "--landing" in result.output
+
+    def test_a_warehouse_that_cannot_be_written(self, library: Path) -> None:
+        (library / "file").write_text("")
+        result = lakepact("run", "all", "--project", library, "--warehouse", library / "file" / "warehouse")
+        assert result.exit_code == 2
+        assert "cannot be written" in result.output
+
+    def test_a_broken_contract(self, library: Path) -> None:
+        broken = library / "contracts/gold_loans.yml"
+        broken.write_text(broken.read_text().replace("of: lent", "of: lnt"))
+        for command in (["validate"], ["run", "all"], ["plan"], ["show", "gold_loans"]):
+            result = lakepact(*command, "--project", library)
+            assert result.exit_code == 1
+            assert "gold_loans.yml:5:15: unknown-column" in result.output
+            assert 'did you mean "lent"' in result.output
+        assert not (library / "warehouse").exists()
+
+    def test_validate_says_it_as_json_too(self, library: Path) -> None:
+        assert json.loads(lakepact("validate", "--project", library, "--format", "json").output) == []
+        (library / "contracts/gold_loans.yml").write_text("table: [")
+        result = lakepact("validate", "--project", library, "--format", "json")
+        assert result.exit_code == 1
+        assert [problem["code"] for problem in json.loads(result.output)] == ["invalid-yaml"]
+
+    def test_plan_changes_nothing_and_needs_no_spark(self, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("framework.lakehouse.lakehouse.start_session", lambda *_: pytest.fail("Spark was started"))
+        result = lakepact("plan", "--project", library, "--format", "json")
+        assert result.exit_code == 0
+        found = {step["table"]: step["step"] for step in json.loads(result.output)}
+        assert found["bronze_members"] == "LoadFiles"
+        assert found["gold_loans"] == "RefreshTable"
+        assert not (library / "warehouse").exists()
+
+    def test_show_tells_where_defaults_come_from(self, library: Path) -> None:
+        result = lakepact("show", "silver_members", "--project", library)
+        assert result.exit_code == 0
+        assert "# dedupe.tie_break: from metadata/layers.yml, silver" in result.output
+        assert lakepact("show", "silver_member", "--project", library).exit_code == 2
+
+    def test_status_before_any_run(self, library: Path) -> None:
+        assert "No run yet" in lakepact("status", "--project", library).output
+
+
+@pytest.mark.spark
+class TestDeliveries:
+    """Files that are not as they should be: each is told, the others go on."""
+
+    def test_bad_files_are_refused_whole_and_taken_once_they_are_mended(self, spark: SparkSession, library: Path) -> None:
+        landing = library / "landing"
+        (landing / "loans_good.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\n")
+        (landing / "loans_header_only.tsv").write_text(HEADER)
+        (landing / "loans_empty.tsv").write_text("")
+        (landing / "loans_directory.tsv").mkdir()
+        (landing / "loans_short_header.tsv").write_text("barcode\tcrd\tlent\tbranch\n2\tc1\t01/02/2024\tN\n")
+        (landing / "loans_twice.tsv").write_text("barcode\tcard\tlent\tbranch\tcard\n")
+        (landing / "loans_latin.tsv").write_bytes((HEADER + "3\tcaf\u00e9\t01/02/2024\tN\n").encode("latin-1"))
+        (landing / "loans_ragged.tsv").write_text(HEADER + "4\tc1\n5\tc1\t01/02/2024\tN\tmore\n")
+
+        result = lakepact("run", "all", "--project", library)
+        assert result.exit_code == 1
+        for name, why in {
+            "loans_empty.tsv": "it is empty",
+            "loans_directory.tsv": "it is a directory",
+            "loans_short_header.tsv": "its header lacks the column card",
+            "loans_twice.tsv": "its header names a column twice: card",
+            "loans_latin.tsv": "it is not UTF-8: byte 31 is 0xe9",
+        }.items():
+            assert f"refused {name} (bronze_loans): {why}" in result.output
+        assert 'did you mean "crd"' in result.output
+        assert "2 rows of loans_ragged.tsv have too few or too many fields" in result.output
+        assert rows(spark, library, "bronze_loans") == 3
+        assert rows(spark, library, "gold_loans") == 2
+
+        again = lakepact("run", "all", "--project", library)
+        assert again.exit_code == 1, "what is refused stays refused until somebody mends it"
+        assert rows(spark, library, "bronze_loans") == 3
+
+        for name in ("empty", "twice", "latin"):
+            (landing / f"loans_{name}.tsv").unlink()
+        (landing / "loans_directory.tsv").rmdir()
+        (landing / "loans_short_header.tsv").write_text(HEADER + "2\tc1\t01/02/2024\tN\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        assert rows(spark, library, "bronze_loans") == 4
+        status = lakepact("status", "--project", library).output
+        assert "lent_required" in status
+        assert "Waiting for a run: 0 steps" in status
+
+    def test_nothing_delivered_is_no_failure(self, spark: SparkSession, library: Path) -> None:
+        (library / "landing/members.tsv").unlink()
+        result = lakepact("run", "all", "--project", library)
+        assert result.exit_code == 0, result.output
+        assert rows(spark, library, "gold_loans") == 0
+
+    def test_a_layer_whose_input_is_missing_says_so(self, library: Path, spark: SparkSession) -> None:
+        assert spark
+        result = lakepact("run", "gold", "--project", library)
+        assert result.exit_code == 1
+        assert "silver_loans does not exist yet; run the layer before, or `all`" in result.output
+
+
+@pytest.mark.spark
+class TestWhenSomethingBreaks:
+    """What is not right is not committed, and a restart ends where an undisturbed run would."""
+
+    def test_rows_that_do_not_add_up_are_not_committed(self, spark: SparkSession, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        (library / "landing/members_2.tsv").write_text(MEMBERS.replace("c1", "c2"))
+
+        def doubling(found: DataFrame, *rest: Any) -> DataFrame:
+            one = mapped(found, *rest)
+            return one.unionAll(one)
+
+        def losing(found: DataFrame, *rest: Any) -> DataFrame:
+            return mapped(found, *rest).limit(1)
+
+        assert lakepact("run", "bronze", "--project", library).exit_code == 0
+        for wrong, told in ((doubling, "2 read, but 2 kept + 2 duplicate"), (losing, "2 read, but 1 kept + 0 duplicate")):
+            monkeypatch.setattr("framework.transforms.table.mapped", wrong)
+            result = lakepact("run", "silver", "--table", "silver_members", "--project", library)
+            assert result.exit_code == 1
+            assert "rows do not add up" in result.output
+            assert told in result.output
+            assert "nothing was committed" in result.output
+            assert rows(spark, library, "silver_members") == 1
+            assert Lakehouse(read_project(library), "local").tables(None).version("silver_members") == 0
+        monkeypatch.setattr("framework.transforms.table.mapped", mapped)
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        assert rows(spark, library, "silver_members") == 2
+
+    def test_a_rule_that_fails_the_table_leaves_it_as_it_was_and_skips_what_reads_it(self, spark: SparkSession, library: Path) -> None:
+        (library / "landing/loans.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\n")
+        contract = library / "contracts/silver_loans.yml"
+        contract.write_text(contract.read_text().replace("required: true}\n  - name: card", "required: fail}\n  - name: card"))
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        (library / "landing/loans_2.tsv").write_text(HEADER + "\tc1\t01/02/2024\tN\n2\tc1\t01/02/2024\tN\n")
+        result = lakepact("run", "all", "--project", library)
+        assert result.exit_code == 1
+        assert "failed silver_loans: rows break rules that fail the table: barcode_required (1 rows)" in result.output
+        assert "skipped gold_loans: silver_loans could not be finished" in result.output
+        assert rows(spark, library, "bronze_loans") == 3
+        assert rows(spark, library, "silver_loans") == 1
+
+    @pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after the commit"])
+    def test_a_load_that_was_killed_is_finished_once(self, spark: SparkSession, library: Path, *, committed: bool) -> None:
+        lakehouse = Lakehouse(read_project(library), "local")
+        if committed:
+            runner.run(lakehouse, "bronze")
+            load = lakehouse.state.loads("bronze_members")[0]
+            lakehouse.state.write_load("bronze_members", replace(load, closed=False))
+        else:
+            runner.run(lakehouse, "bronze")
+            load = lakehouse.state.loads("bronze_members")[0]
+            shutil.rmtree(library / "warehouse/bronze_members")
+            lakehouse.state.write_load("bronze_members", replace(load, closed=False, version_before=-1))
+        assert runner.run(lakehouse, "bronze").is_well
+        assert rows(spark, library, "bronze_members") == 1
+        assert lakehouse.state.loads("bronze_members")[0].closed
+        assert {row["_load_id"] for row in spark.read.format("delta").load(str(library / "warehouse/bronze_members")).collect()} == {
+            load.load_id
+        }
+
+    def test_the_run_log_tells_counts_versions_and_contract(self, spark: SparkSession, library: Path) -> None:
+        assert spark
+        result = lakepact("run", "all", "--project", library, "--format", "json")
+        report = json.loads(result.output)
+        (record,) = [json.loads(path.read_text()) for path in (library / "warehouse/_lakepact/runs").glob("*.json")]
+        assert record == report
+        table = next(one for one in record["tables"] if one["table"] == "silver_members")
+        assert {name: table[name] for name in ("read", "kept", "duplicate", "quarantined", "dropped", "inputs", "version")} == {
+            "read": 1,
+            "kept": 1,
+            "duplicate": 0,
+            "quarantined": 0,
+            "dropped": 0,
+            "inputs": {"bronze_members": 0},
+            "version": 0,
+        }
+        assert len(table["contract_hash"]) == 16
+        files = next(one for one in record["tables"] if one["table"] == "bronze_members")["files"]
+        assert [(file["name"], file["rows"]) for file in files] == [("members.tsv", 1)]

@@ -24,7 +24,7 @@ from framework import __version__
 from framework.lakehouse.lakehouse import Lakehouse
 from framework.plan.explain import as_record, explained
 from framework.spec.problem import CannotRunError, ContractError, LakepactError, did_you_mean
-from framework.spec.project import Project, read_project
+from framework.spec.project import Project, find_root, read_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,9 @@ class Format(str, Enum):
     json = "json"
 
 
-ProjectOption = Annotated[Path, typer.Option("--project", help="The folder with contracts/ and metadata/.")]
+ProjectOption = Annotated[
+    Path | None, typer.Option("--project", help="The folder with contracts/ and metadata/; else found upwards from here.")
+]
 EnvOption = Annotated[str, typer.Option("--env", help="An environment of metadata/environments.yml.")]
 LandingOption = Annotated[Path | None, typer.Option("--landing", help="The folder with deliveries, in place of the environment's.")]
 WarehouseOption = Annotated[Path | None, typer.Option("--warehouse", help="The folder with tables, in place of the environment's.")]
@@ -87,8 +89,12 @@ def _told(only: type[LakepactError] = LakepactError) -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def _lakehouse(project: Path, env: str, landing: Path | None, warehouse: Path | None) -> Lakehouse:
-    return Lakehouse(read_project(project), env, landing and landing.absolute(), warehouse and warehouse.absolute())
+def _project(named: Path | None) -> Project:
+    return read_project(named or find_root(Path()))
+
+
+def _lakehouse(project: Path | None, env: str, landing: Path | None, warehouse: Path | None) -> Lakehouse:
+    return Lakehouse(_project(project), env, landing and landing.absolute(), warehouse and warehouse.absolute())
 
 
 def _print_json(value: object) -> None:
@@ -103,12 +109,12 @@ def _version(*, version: Annotated[bool, typer.Option("--version", help="Print t
 
 
 @app.command()
-def validate(project: ProjectOption = Path(), form: FormatOption = Format.text) -> None:
+def validate(project: ProjectOption = None, form: FormatOption = Format.text) -> None:
     """Find every mistake in contracts and metadata, with its line and the fix; starts no Spark."""
     if form is Format.json:
         try:
             with _told(only=CannotRunError):
-                read_project(project)
+                _project(project)
             problems = []
         except ContractError as error:
             problems = [
@@ -126,7 +132,7 @@ def validate(project: ProjectOption = Path(), form: FormatOption = Format.text) 
         _print_json(problems)
         raise typer.Exit(1 if problems else 0)
     with _told():
-        found = read_project(project)
+        found = _project(project)
         layers = ", ".join(f"{sum(t.layer == layer for t in found.tables.values())} {layer}" for layer in found.layers)
         out.print(f"[bold green]{len(found.contracts)} contracts are valid[/] ({layers}).", highlight=False)
 
@@ -134,7 +140,7 @@ def validate(project: ProjectOption = Path(), form: FormatOption = Format.text) 
 @app.command()
 def plan(  # noqa: PLR0913, PLR0917 - the command's options
     layer: LayerArgument = "all",
-    project: ProjectOption = Path(),
+    project: ProjectOption = None,
     env: EnvOption = "local",
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
@@ -158,7 +164,7 @@ def plan(  # noqa: PLR0913, PLR0917 - the command's options
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - the command's options
     layer: LayerArgument,
-    project: ProjectOption = Path(),
+    project: ProjectOption = None,
     env: EnvOption = "local",
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
@@ -200,10 +206,10 @@ def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, quiet: bool) -> R
 
 
 @app.command()
-def show(table: Annotated[str, typer.Argument(help="A table.")], project: ProjectOption = Path()) -> None:
+def show(table: Annotated[str, typer.Argument(help="A table.")], project: ProjectOption = None) -> None:
     """Print a contract with everything resolved, and where each default came from."""
     with _told():
-        found = read_project(project)
+        found = _project(project)
         contract = found.contracts.get(table)
         if contract is None:
             raise CannotRunError(f'There is no table "{table}".', did_you_mean(table, found.contracts))
@@ -218,7 +224,7 @@ def show(table: Annotated[str, typer.Argument(help="A table.")], project: Projec
 
 @app.command()
 def status(
-    project: ProjectOption = Path(),
+    project: ProjectOption = None,
     env: EnvOption = "local",
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
@@ -271,6 +277,8 @@ def print_report(report: RunReport) -> None:
                 err.print(f"\n[yellow]{file.ragged} rows of {escape(file.name)} have too few or too many fields[/]", highlight=False)
         if one.outcome in {"failed", "skipped"}:
             err.print(f"\n[bold red]{one.outcome}[/] {escape(one.table)}: {escape(one.reason)}", highlight=False, soft_wrap=True)
+    for name in report.unclaimed:
+        err.print(f"\n[yellow]{escape(name)} lies in the landing folder, and no contract's pattern matches it[/]", highlight=False)
     word = "[bold green]all well[/]" if report.is_well else "[bold red]not all well[/]"
     out.print(f"\nrun {report.run_id}: {word}, {report.seconds:.1f} s", highlight=False)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from framework.lakehouse.landing import unclaimed_files
 from framework.lakehouse.read import empty_rows, read_files
 from framework.lakehouse.session import start_session
 from framework.lakehouse.tables import Staging, Tables, reference_rows
@@ -77,6 +78,7 @@ class RunReport:
     layer: str
     seconds: float
     tables: list[TableReport]
+    unclaimed: list[str] = field(default_factory=list)
 
     @property
     def is_well(self) -> bool:
@@ -107,7 +109,9 @@ def run(
     lakehouse.state.prepare()
     run_id = f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z-{secrets.token_hex(2)}"
     reports = _Run(lakehouse, plan, run_id, started, progress).execute()
-    report = RunReport(run_id, started.isoformat(), lakehouse.name, layer, round(time.monotonic() - clock, 3), reports)
+    file_tables = [table for table in lakehouse.project.tables.values() if isinstance(table, FileTable)]
+    unclaimed = unclaimed_files(lakehouse.landing, file_tables) if lakehouse.landing.is_dir() else []
+    report = RunReport(run_id, started.isoformat(), lakehouse.name, layer, round(time.monotonic() - clock, 3), reports, unclaimed)
     lakehouse.state.write_run(run_id, report.record)
     return report
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from framework.lakehouse.session import start_session
 from framework.runner import run
 from framework.spec.problem import LakepactError
 from framework.spec.project import read_project
-from samples.generate import MAX_ORDERS, generate
+from samples.generate import arguments, generate
 
 if TYPE_CHECKING:
     from pyspark.sql import Row
@@ -32,15 +31,9 @@ WIDEST = 10
 
 def main() -> None:
     """Make the deliveries, run the pipeline after each, print reports and the first rows of gold."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--orders", type=int, default=2_000, help=f"orders in the first delivery, up to {MAX_ORDERS:,}")
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    if not 1 <= arguments.orders <= MAX_ORDERS:
-        parser.error(f"--orders is between 1 and {MAX_ORDERS}")
+    wanted = arguments(__doc__)
     try:
-        demo(arguments.folder.absolute(), arguments.orders, arguments.seed)
+        demo(wanted.folder.absolute(), wanted.orders, wanted.seed)
     except LakepactError as error:
         raise SystemExit(f"The demo could not run: {error}") from error
 

@@ -259,16 +259,22 @@ def generate(folder: Path, order_count: int, seed: int) -> list[Path]:
     return [first, second]
 
 
-def main() -> None:
-    """Read the command line and write the deliveries."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(doc: str) -> argparse.Namespace:
+    """Return what the command line says: `folder`, `orders` and `seed`."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--orders", type=int, default=2_000, help=f"orders in the first delivery, up to {MAX_ORDERS:,}")
     parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    if not 1 <= arguments.orders <= MAX_ORDERS:
+    found = parser.parse_args()
+    if not 1 <= found.orders <= MAX_ORDERS:
         parser.error(f"--orders is between 1 and {MAX_ORDERS}")
-    for delivery in generate(arguments.folder, arguments.orders, arguments.seed):
+    return found
+
+
+def main() -> None:
+    """Write the deliveries that the command line asks for."""
+    wanted = arguments(__doc__)
+    for delivery in generate(wanted.folder, wanted.orders, wanted.seed):
         print(f"{delivery}: " + ", ".join(f"{path.name} {path.stat().st_size / 1e6:.1f} MB" for path in sorted(delivery.iterdir())))
 
 

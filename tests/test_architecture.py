@@ -45,7 +45,6 @@ def test_every_check_has_a_meaning(reading: Callable[..., object]) -> None:
     assert not [kind for kind, model in KINDS.items() if reading.dispatch(model) is default]  # type: ignore[attr-defined]
 
 
-@pytest.mark.spark
 def test_every_kind_has_an_interpretation_in_spark() -> None:
     from framework.transforms.checks import failing  # noqa: PLC0415 - Spark is imported only here
     from framework.transforms.table import labelled  # noqa: PLC0415

@@ -27,7 +27,6 @@ def test_the_contracts_are_valid() -> None:
     assert len(read_project(EXAMPLE).contracts) == 7
 
 
-@pytest.mark.spark
 @pytest.mark.skipif(not FILES.is_dir(), reason="the real files are not on this machine (shared/online_retail beside the project)")
 def test_totals_are_those_of_plain_python(spark: SparkSession, tmp_path: Path) -> None:
     delivered, seen = Counter[str](), set()

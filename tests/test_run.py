@@ -69,6 +69,12 @@ class TestBeforeSparkStarts:
         assert result.exit_code == 2
         assert "--project" in result.output
 
+    def test_the_project_is_found_upwards(self, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(library / "contracts")
+        result = lakepact("validate")
+        assert result.exit_code == 0
+        assert "5 contracts are valid" in result.output
+
     def test_no_landing_folder(self, library: Path) -> None:
         result = lakepact("run", "all", "--project", library, "--landing", library / "nowhere")
         assert result.exit_code == 2
@@ -116,7 +122,6 @@ class TestBeforeSparkStarts:
         assert "No run yet" in lakepact("status", "--project", library).output
 
 
-@pytest.mark.spark
 class TestDeliveries:
     """Files that are not as they should be: each is told, the others go on."""
 
@@ -131,8 +136,10 @@ class TestDeliveries:
         (landing / "loans_latin.tsv").write_bytes((HEADER + "3\tcaf\u00e9\t01/02/2024\tN\n").encode("latin-1"))
         (landing / "loans_ragged.tsv").write_text(HEADER + "4\tc1\n5\tc1\t01/02/2024\tN\tmore\n")
 
+        (landing / "lons.tsv").write_text(HEADER)
         result = lakepact("run", "all", "--project", library)
         assert result.exit_code == 1
+        assert "lons.tsv lies in the landing folder, and no contract's pattern matches it" in result.output
         for name, why in {
             "loans_empty.tsv": "it is empty",
             "loans_directory.tsv": "it is a directory",
@@ -173,7 +180,6 @@ class TestDeliveries:
         assert "silver_loans does not exist yet; run the layer before, or `all`" in result.output
 
 
-@pytest.mark.spark
 class TestWhenSomethingBreaks:
     """What is not right is not committed, and a restart ends where an undisturbed run would."""
 

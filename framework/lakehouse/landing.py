@@ -18,7 +18,7 @@ from framework.plan.steps import DeliveredFile, RefusedFile
 from framework.spec.problem import CannotRunError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from framework.spec.source import Files
     from framework.spec.table import FileTable
@@ -62,6 +62,13 @@ def find_files(
         else:
             refused.append(found)
     return tuple(sorted(new, key=lambda file: (file.modified_ns, file.name))), tuple(refused)
+
+
+def unclaimed_files(landing: Path, tables: Iterable[FileTable]) -> list[str]:
+    """Return the names in the landing folder that no table's pattern matches, hidden ones left out."""
+    patterns = [pattern for table in tables for pattern in table.files.pattern]
+    names = sorted(entry.name for entry in os.scandir(landing) if entry.is_file() and not entry.name.startswith("."))
+    return [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def _looked_into(file: DeliveredFile, table: FileTable) -> DeliveredFile | RefusedFile:

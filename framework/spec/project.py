@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+PARTS = ("contracts", "metadata")
+"""The folders that make a folder a project."""
+
 SECTIONS = ("files", "dedupe")
 """Keys whose defaults hold only where a contract has the key itself."""
 
@@ -83,6 +86,12 @@ class Project:
         return known[name]
 
 
+def find_root(start: Path) -> Path:
+    """Return the nearest folder from `start` upwards that holds contracts and metadata; `start` where none does."""
+    folders = (start, *start.absolute().parents)
+    return next((folder for folder in folders if all((folder / part).is_dir() for part in PARTS)), start)
+
+
 def read_project(root: Path) -> Project:
     """Return the project under `root`.
 
@@ -90,10 +99,10 @@ def read_project(root: Path) -> Project:
         CannotRunError: the folder holds no contracts.
         ContractError: something is wrong in contracts or metadata; carries all problems.
     """
-    for needed in ("contracts", "metadata"):
+    for needed in PARTS:
         if not (root / needed).is_dir():
             raise CannotRunError(
-                f'There is no folder "{needed}" in {root}.', "run the command in a project's folder, or name it with --project."
+                f'There is no folder "{needed}" in {root.absolute()}.', "run the command in a project's folder, or name it with --project."
             )
     problems: list[Problem] = []
     metadata = _read_metadata(root / "metadata", problems)

@@ -8,8 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from framework.lakehouse.lakehouse import Lakehouse
 from framework.runner import run
 from framework.spec.project import read_project
@@ -35,8 +33,6 @@ LATE = """card\tfull name\ttown\tchanged
 c9\tNINE\tNICE\t01/01/2023
 c1\tADA B\tBERGEN\t01/05/2024
 """
-
-pytestmark = pytest.mark.spark
 
 
 def test_a_foreign_product_runs_on_contracts_alone(spark: SparkSession, tmp_path: Path) -> None:

@@ -20,8 +20,6 @@ HERE = Path(__file__).parent
 SCENARIOS = sorted(path.name for path in HERE.iterdir() if (path / "expected").is_dir())
 EXPECTED = [(name, path.name) for name in SCENARIOS for path in sorted((HERE / name / "expected").glob("*.csv"))]
 
-pytestmark = pytest.mark.spark
-
 
 @pytest.fixture(scope="module")
 def ran(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunReport]:

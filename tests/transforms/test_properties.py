@@ -14,8 +14,6 @@ from framework.transforms.table import labelled
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
-
 TABLE = MappedTable.model_validate(
     {
         "table": "silver_x",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from framework.spec.table import MappedTable
 from framework.transforms.table import labelled
 
 if TYPE_CHECKING:
+    import pytest
     from pyspark.sql import SparkSession
 
 TABLE = MappedTable.model_validate(

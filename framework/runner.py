@@ -19,6 +19,7 @@ from framework.plan.steps import Built, CreateTable, FinishLoad, KeepTable, Load
 from framework.spec.problem import LakepactError, RunError
 from framework.spec.rules import rules_of
 from framework.spec.table import FileTable
+from framework.transforms.files import gathered
 from framework.transforms.table import labelled
 
 if TYPE_CHECKING:
@@ -238,9 +239,9 @@ class _Run:
         table = self.project.tables[report.table]
         if not isinstance(table, FileTable):
             raise RunError(f"{report.table} reads no files")
-        rows, observations = read_files(self._session(), table, load)
+        rows, metrics = gathered(read_files(self._session(), table, load))
         self.tables.append(report.table, rows, app=f"lakepact.{report.table}", number=load.number)
-        counts = {name: one.get for name, one in observations.items()}
+        counts = {name: one.values() for name, one in metrics.items()}
         files = [FileReport(name, one["rows"], one["ragged"]) for name, one in counts.items()]
         total = sum(file.rows for file in files)
         self.state.write_load(report.table, replace(load, closed=True, rows={file.name: file.rows for file in files}))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from functools import reduce
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Observation
-from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from framework.spec.names import literal, quoted
+from framework.spec.table import RAGGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,25 +18,17 @@ if TYPE_CHECKING:
     from framework.plan.steps import DeliveredFile, Load
     from framework.spec.table import FileTable
 
-RAGGED, MALFORMED = "__ragged", "__malformed"
+MALFORMED = "__malformed"
 _SURPLUS = 32
 """Fields beyond the header's that are rescued one by one; of a longer row the whole text is."""
 
 
-def read_files(spark: SparkSession, table: FileTable, load: Load, target_partitions: int = 8) -> tuple[DataFrame, dict[str, Observation]]:
-    """Return the rows of a load's files in delivery order, and for each file an observation of `rows` and `ragged`.
+def read_files(spark: SparkSession, table: FileTable, load: Load) -> dict[str, DataFrame]:
+    """Return the rows of each of a load's files in delivery order, and whether each row is ragged.
 
     Every row is there once, as text, a column the file lacks is null; `_row_number` counts from 1 in each file.
     """
-    observations: dict[str, Observation] = {}
-    parts = []
-    for file in load.files:
-        observations[file.name] = Observation()
-        rows = _rows_of(spark, file, table, load)
-        counts = (F.count(F.lit(1)).alias("rows"), F.count_if(F.col(RAGGED)).alias("ragged"))
-        parts.append(rows.observe(observations[file.name], *counts).drop(RAGGED))
-    rows = reduce(lambda one, other: one.unionByName(other), parts)
-    return (rows.coalesce(target_partitions) if len(parts) > target_partitions else rows), observations
+    return {file.name: _rows_of(spark, file, table, load) for file in load.files}
 
 
 def empty_rows(spark: SparkSession, table: FileTable) -> DataFrame:

@@ -31,6 +31,9 @@ FILE_TECHNICAL = {
 }
 """Columns that the engine adds to every row of a file: which load, when, which file, where in it, what was rescued."""
 
+RAGGED = "__ragged"
+"""A flag beside a file's rows while they are read: the row has too few or too many fields."""
+
 CARRIED = ("_load_id", "_load_timestamp")
 """Technical columns that a mapped table takes over from its source."""
 

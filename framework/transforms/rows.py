@@ -51,9 +51,9 @@ class Counts:
 class Metrics:
     """Numbers about rows that are counted while these pass on their way to storage."""
 
-    def __init__(self, rows: DataFrame, *columns: Column) -> None:
-        """Attach the counting to `rows`; go on with `self.rows`."""
-        self._unobserved, self._columns = rows, columns
+    def __init__(self, rows: DataFrame, *columns: Column, anew: Sequence[Column] = ()) -> None:
+        """Attach the counting to `rows`; go on with `self.rows`. `anew` is asked beside them in a query of their own."""
+        self._unobserved, self._columns, self._anew = rows, columns, anew
         self._observation = Observation()
         self.rows = rows.observe(self._observation, *columns)
 
@@ -63,8 +63,9 @@ class Metrics:
             found = dict(self._observation.get)
         except Exception:  # noqa: BLE001 - Java's own assertion; what is really wrong comes up when the rows are asked again
             found = {}
-        # Spark leaves the counting out where it proves that a part of the plan yields nothing, as a join with no rows.
-        return found or self._unobserved.agg(*self._columns).collect()[0].asDict()
+        # Spark leaves the counting out where it proves that a part of the plan yields nothing, as a join with no rows,
+        # and in writes to a catalog of another kind.
+        return found or self._unobserved.agg(*self._columns, *self._anew).collect()[0].asDict()
 
 
 @dataclass(frozen=True)

@@ -55,15 +55,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("LAKEPACT_CACHE") or Path(base) / "lakepact")
 
 
-def active_session() -> SparkSession | None:
-    """Return the session that is there already, as on Databricks; None where there is none."""
-    try:
-        from pyspark.sql import SparkSession  # noqa: PLC0415 - validate and plan do without Spark
-    except ImportError:
-        return None
-    return SparkSession.getActiveSession()
-
-
 def start_session(settings: Mapping[str, str], *, input_bytes: int = 0) -> SparkSession:
     """Return the active session, or start a local one with Delta; `input_bytes` is how much input it will read.
 

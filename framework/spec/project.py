@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from framework.spec.load import Document, Loc, load
+from framework.spec.load import Document, load
 from framework.spec.metadata import Catalog, Folders, Layer, Metadata, PiiClass, Principal, Reference, read_reference
 from framework.spec.problem import CannotRunError, ContractError, Place, Problem, did_you_mean
 from framework.spec.references import problems_between
@@ -254,8 +254,3 @@ def _resolved(
             resolved[key] = value
             origins[key] = origin
     return resolved, origins
-
-
-def loc_text(loc: Loc) -> str:
-    """Return a place inside a contract as text, such as `columns.3.expr`."""
-    return ".".join(str(part) for part in loc)

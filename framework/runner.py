@@ -323,10 +323,9 @@ def _refusal(counts: Counts, report: TableReport) -> str | None:
     if fatal:
         return f"rows break rules that fail the table: {', '.join(fatal)}; the table is as it was before"
     if not counts.conserved:
-        passed = counts.kept if counts.grouped is None else counts.grouped
         return (
-            f"rows do not add up: {counts.read} read, but {passed} kept + {counts.duplicate} duplicate + {counts.quarantined} "
-            f"quarantined + {counts.dropped} dropped = {passed + counts.duplicate + counts.quarantined + counts.dropped}; "
+            f"rows do not add up: {counts.read} read, but {counts.passed} kept + {counts.duplicate} duplicate + {counts.quarantined} "
+            f"quarantined + {counts.dropped} dropped = {counts.accounted}; "
             "nothing was committed, the table is as it was before"
         )
     return None

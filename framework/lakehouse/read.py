@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from pyspark.sql.types import StringType, StructField, StructType
-
 from framework.spec.names import literal, quoted
-from framework.spec.table import RAGGED
+from framework.spec.table import FILE_TECHNICAL, RAGGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,16 +31,8 @@ def read_files(spark: SparkSession, table: FileTable, load: Load) -> dict[str, D
 
 def empty_rows(spark: SparkSession, table: FileTable) -> DataFrame:
     """Return no rows, with the table's columns."""
-    technical = (
-        "_load_id string, _load_timestamp timestamp, _source_file string, _source_modified timestamp, _row_number bigint, _rescued string"
-    )
-    declared = StructType([StructField(column.name, StringType()) for column in table.columns])
-    return spark.createDataFrame(
-        [],
-        StructType(
-            [*declared, *StructType.fromDDL(technical).fields]  # type: ignore[attr-defined] # a DDL text always gives a struct
-        ),
-    )
+    technical = [f"{name} {type_}" for name, type_ in FILE_TECHNICAL.items()]
+    return spark.createDataFrame([], ", ".join([_text_columns(table.column_names), *technical]))
 
 
 def _rows_of(spark: SparkSession, file: DeliveredFile, table: FileTable, load: Load) -> DataFrame:
@@ -96,6 +86,10 @@ def _rescued(header: tuple[str, ...], inside: list[str], options: dict[str, str]
     fields = [f"{literal(name or f'column {inside.index(column) + 1}')}, {column}" for name, column in unknown]
     anything = " or ".join([f"{MALFORMED} is not null", *(f"{column} is not null" for _, column in unknown)])
     fields.append(f"'_surplus', nullif({surplus}, array())")
+    # A separator inside quotes counts too: then the text is kept without need, and never lost.
+    separators = f"length({MALFORMED}) - length(replace({MALFORMED}, {literal(options['sep'])}, ''))"
+    longest = (len(inside) + _SURPLUS - 1) * len(options["sep"])
+    fields.append(f"'_record', if({separators} > {longest}, {MALFORMED}, null)")
     json = f"to_json(named_struct({', '.join(fields)}))"
     return f"case when {anything} then nullif({json}, '{{}}') end"
 

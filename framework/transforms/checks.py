@@ -10,7 +10,21 @@ from pyspark.sql import functions as F
 from framework.spec.checks import AtLeast, Between, Check, GreaterThan, Holds, In, Matches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyspark.sql import Column
+
+    from framework.spec.rules import Rule
+
+
+def broken_conditions(rules: Iterable[Rule]) -> dict[str, Column]:
+    """Return the flags of the rules that are SQL conditions; they speak of columns that stand already."""
+    return {rule.flag: false_if_null(failing(rule.check, F.lit(None), None)) for rule in rules if isinstance(rule.check, Holds)}
+
+
+def false_if_null(flag: Column) -> Column:
+    """Return a flag that is never null: what cannot be decided is not broken."""
+    return F.coalesce(flag, F.lit(False))
 
 
 @singledispatch

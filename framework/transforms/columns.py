@@ -15,7 +15,7 @@ from framework.spec.expression import columns_in
 from framework.spec.names import quoted
 from framework.spec.rules import Rule, rules_of
 from framework.transforms.cast import readable
-from framework.transforms.checks import failing
+from framework.transforms.checks import broken_conditions, failing, false_if_null
 from framework.transforms.joins import MATCHED, with_taken
 from framework.transforms.rows import any_of
 from framework.transforms.text import cleansed
@@ -43,12 +43,15 @@ def steps_of(table: MappedTable, source: TableSource) -> list[list[MappedColumn]
         sql = expression_of(column, source)
         reads = set(columns_in(sql)) if sql else {column.name}
         needs = {*column.lookup.keys} if column.lookup else set()
-        conditions = {name for check in column.checks if getattr(check, "sql", None) for name in columns_in(check.sql)}  # type: ignore[union-attr] # only Holds has one
+        conditions = {name for check in column.checks if isinstance(check, Holds) for name in columns_in(check.sql)}
         after = [own[name] + 1 for name in (reads | needs | conditions) - {column.name} if name in own]
         # A column that another one above still reads from the source must not hide it before that one is done.
         step = max([*after, hidden_from.get(column.name, 0)])
-        for name in (reads | conditions) - set(own):
+        for name in (reads | needs) - set(own):
             hidden_from[name] = max(hidden_from.get(name, 0), step)
+        # A condition is asked once the step's own columns stand, so whatever hides its source comes a step later.
+        for name in conditions - set(own) - {column.name}:
+            hidden_from[name] = max(hidden_from.get(name, 0), step + 1)
         own[column.name] = step
     return [[column for column in table.columns if own[column.name] == step] for step in range(max(own.values()) + 1)]
 
@@ -60,7 +63,7 @@ def mapped(rows: DataFrame, table: MappedTable, source: TableSource, inputs: Map
         rows = _with_values(rows, step, source)
         rows = _with_lookups(rows, step, table.text, inputs, expressions={c.name: expression_of(c, source) for c in step})
         rows = _with_checks(rows, step, rules, inputs, filled=_filled(table))
-    conditions = {rule.flag: _false_if_null(failing(rule.check, F.lit(None), None)) for rule in rules if rule.kind == "row" and rule.check}
+    conditions = broken_conditions(rule for rule in rules if rule.kind == "row")
     return rows.withColumns(conditions) if conditions else rows
 
 
@@ -116,7 +119,7 @@ def _with_checks(
     rows = rows.withColumns(flags | values)
     if conditions:
         # A condition speaks of the table's own column, so it is asked once that stands.
-        rows = rows.withColumns({rule.flag: _false_if_null(failing(rule.check, F.lit(None), None)) for rule in conditions if rule.check})
+        rows = rows.withColumns(broken_conditions(conditions))
         emptied = {
             rule.column: F.expr(f"if({quoted(rule.flag)}, null, {quoted(rule.column)})")
             for rule in conditions
@@ -142,7 +145,7 @@ def _broken(rule: Rule, columns: Mapping[str, MappedColumn], found: Mapping[str,
     column = columns[rule.column or ""]
     typed = F.col(quoted(_typed(column)))
     if rule.check is not None:
-        return _false_if_null(failing(rule.check, typed, F.col(quoted(found[rule.name])) if rule.name in found else None))
+        return false_if_null(failing(rule.check, typed, F.col(quoted(found[rule.name])) if rule.name in found else None))
     # Where a lookup was asked, a value that it did not bring is missing, whatever the source had.
     given = F.lit(False) if column.lookup else F.col(quoted(_value(column))).isNotNull()
     return typed.isNull() & (given if rule.kind == "readable" else ~given)
@@ -161,10 +164,6 @@ def _settled(column: MappedColumn, rules: list[Rule], flags: Mapping[str, Column
     if column.default is not None and not is_filled:
         value = F.coalesce(value, F.lit(column.default).cast(column.type))
     return value
-
-
-def _false_if_null(flag: Column) -> Column:
-    return F.coalesce(flag, F.lit(False))
 
 
 def _plain(sql: str | None) -> bool:

@@ -44,8 +44,17 @@ class Counts:
     @property
     def conserved(self) -> bool:
         """Tell whether every row read is accounted for."""
-        passed = self.kept if self.grouped is None else self.grouped
-        return self.read == passed + self.duplicate + self.quarantined + self.dropped
+        return self.read == self.accounted
+
+    @property
+    def passed(self) -> int:
+        """Return how many rows went on into the table, or into its groups."""
+        return self.kept if self.grouped is None else self.grouped
+
+    @property
+    def accounted(self) -> int:
+        """Return how many rows are known to have gone somewhere."""
+        return self.passed + self.duplicate + self.quarantined + self.dropped
 
 
 class Metrics:

@@ -13,7 +13,7 @@ from framework.spec.history import Versions
 from framework.spec.names import quoted
 from framework.spec.rules import rules_of
 from framework.spec.table import CARRIED, FILE_TECHNICAL, GroupedTable, MappedTable, QueryTable, Table
-from framework.transforms.checks import failing
+from framework.transforms.checks import broken_conditions
 from framework.transforms.columns import mapped
 from framework.transforms.dedupe import AT, SOURCE, marked
 from framework.transforms.history import versioned
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-    from framework.spec.source import Join, TableSource
+    from framework.spec.source import TableSource
 
 
 @singledispatch
@@ -60,9 +60,7 @@ def _mapped(table: MappedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
     parts, read = [], []
     for number, source in enumerate(table.all_sources):
         read.append(counted(_source_rows(table, source, inputs)))
-        rows = read[-1].rows
-        for join in table.joins:
-            rows = _joined(rows, join, inputs)
+        rows = _joined(read[-1].rows, table, inputs)
         rows = mapped(rows, table, source, inputs)
         parts.append(_ready_to_compare(rows, table, number))
     rows = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
@@ -90,13 +88,15 @@ def _source_rows(table: MappedTable, source: TableSource, inputs: Mapping[str, D
     rows = inputs[source.table]
     types = dict(rows.dtypes)
     untouched = {f"{RAW}{name}": F.col(quoted(name)) for name in types}
-    same = {f"__same_{name}": F.col(quoted(name)) for name in types if not name.startswith("_")}
-    changed = {name: parsed(F.col(quoted(name)), json) for name, json in source.parse_json.items()}
+    business = [name for name in types if not name.startswith("_")]
+    text = {}
     if table.text and set(FILE_TECHNICAL) <= set(types):
-        text = [name for name, type_ in types.items() if type_ == "string" and not name.startswith("_")]
-        changed = {name: cleansed(name, table.text) for name in text} | changed
-        same = {f"__same_{name}": cleansed(name, table.text) for name in text}
-    rows = rows.withColumns(untouched | changed | (same if isinstance(table.dedupe, ExactRepeats) else {}))
+        text = {name: cleansed(name, table.text) for name in business if types[name] == "string"}
+    json = {name: parsed(F.col(quoted(name)), one) for name, one in source.parse_json.items()}
+    same = {}
+    if isinstance(table.dedupe, ExactRepeats):
+        same = {f"__same_{name}": text[name] if name in text else F.col(quoted(name)) for name in business}
+    rows = rows.withColumns(untouched | text | json | same)
     if source.explode:
         position = source.explode.position or AT
         item = source.explode.as_
@@ -107,10 +107,15 @@ def _source_rows(table: MappedTable, source: TableSource, inputs: Mapping[str, D
     return rows
 
 
-def _joined(rows: DataFrame, join: Join, inputs: Mapping[str, DataFrame]) -> DataFrame:
-    rows = with_taken(rows, inputs[join.table], join.on, join.take)
-    flag = f"__broken_no_match_in_{join.table}"
-    return rows.withColumn(flag, F.col(MATCHED).isNull()).drop(MATCHED) if join.missing == "drop" else rows.drop(MATCHED)
+def _joined(rows: DataFrame, table: MappedTable | GroupedTable, inputs: Mapping[str, DataFrame]) -> DataFrame:
+    """Return the rows with the columns that the table's joins take, and a flag for each join that must match."""
+    flags = iter([rule.flag for rule in rules_of(table) if rule.kind == "match"])
+    for join in table.joins:
+        rows = with_taken(rows, inputs[join.table], join.on, join.take)
+        if join.missing == "drop":
+            rows = rows.withColumn(next(flags), F.col(MATCHED).isNull())
+        rows = rows.drop(MATCHED)
+    return rows
 
 
 def _ready_to_compare(rows: DataFrame, table: MappedTable, source_number: int) -> DataFrame:
@@ -134,10 +139,7 @@ def _only_if_quarantined(rows: DataFrame) -> DataFrame:
 def _grouped(table: GroupedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
     rules = rules_of(table)
     read = counted(inputs[table.source])
-    rows = read.rows
-    for join in table.joins:
-        rows = _joined(rows, join, inputs)
-    rows = _with_conditions(rows, table)
+    rows = _with_conditions(_joined(read.rows, table, inputs), table)
     rows = rows.withColumn(OUTCOME, outcome(rules))
     is_in = F.count_if(F.col(OUTCOME) == KEPT).alias("grouped")
     broken = Metrics(rows, is_in, F.count_if(F.col(OUTCOME) == DROPPED).alias(DROPPED), *rule_counts(rules))
@@ -174,9 +176,7 @@ def _queried(table: QueryTable, inputs: Mapping[str, DataFrame]) -> Labelled:
 
 
 def _with_conditions(rows: DataFrame, table: GroupedTable | QueryTable) -> DataFrame:
-    conditions = {
-        rule.flag: F.coalesce(failing(rule.check, F.lit(None), None), F.lit(False)) for rule in rules_of(table) if rule.check is not None
-    }
+    conditions = broken_conditions(rules_of(table))
     return rows.withColumns(conditions) if conditions else rows
 
 

@@ -13,23 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.syntax import Syntax
 from rich.table import Table as Grid
 
 from framework import __version__
-from framework.lakehouse.lakehouse import Lakehouse
-from framework.plan.explain import as_record, explained
-from framework.spec.problem import CannotRunError, ContractError, LakepactError, did_you_mean
-from framework.spec.project import Project, find_root, read_project
+from framework.spec.codes import CODES
+from framework.spec.findings import Findings, find_root, validated
+from framework.spec.problem import CannotRunError, ContractError, LakepactError, Problem, did_you_mean
+from framework.spec.render import as_github, as_records, as_sarif, page_of
 
+# What reads YAML and SQL, and what plans and runs, is imported by the commands that need it: `validate` answers in a
+# fifth of a second where no file changed.
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from framework.lakehouse.lakehouse import Lakehouse
     from framework.runner import RunReport, TableReport
+    from framework.spec.project import Project
 
 app = typer.Typer(
     name="lakepact",
@@ -50,6 +51,23 @@ class Format(str, Enum):
     json = "json"
 
 
+class ProblemFormat(str, Enum):
+    """How `validate` prints problems."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+    sarif = "sarif"
+
+
+class LineageFormat(str, Enum):
+    """How `lineage` prints what it found."""
+
+    text = "text"
+    json = "json"
+    mermaid = "mermaid"
+
+
 ProjectOption = Annotated[
     Path | None, typer.Option("--project", help="The folder with contracts/ and metadata/; else found upwards from here.")
 ]
@@ -67,18 +85,12 @@ def main() -> None:
 
 
 @contextmanager
-def _told(only: type[LakepactError] = LakepactError) -> Iterator[None]:
-    """Turn a user's mistake into words and an exit code; other errors than `only` pass through."""
+def _told() -> Iterator[None]:
+    """Turn a user's mistake into words and an exit code."""
     try:
         yield
     except ContractError as error:
-        if not issubclass(ContractError, only):
-            raise
-        for problem in error.problems:
-            err.print(escape(problem.text()), highlight=False, soft_wrap=True)
-            err.print()
-        count = len(error.problems)
-        err.print(f"[bold red]{count} problem{'s' if count != 1 else ''}[/] found.")
+        _print_problems(error.problems)
         raise typer.Exit(1) from error
     except CannotRunError as error:
         err.print(f"[bold red]Cannot run:[/] {escape(error.what)}", highlight=False, soft_wrap=True)
@@ -89,11 +101,37 @@ def _told(only: type[LakepactError] = LakepactError) -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
+def _print_problems(problems: list[Problem] | tuple[Problem, ...]) -> None:
+    for problem in problems:
+        head, *rest = problem.text().split("\n")
+        err.print(f"[bold {'yellow' if problem.is_warning else 'red'}]{escape(head)}[/]", highlight=False, soft_wrap=True)
+        err.print(escape("\n".join(rest)), highlight=False, soft_wrap=True)
+        err.print()
+    warnings = sum(problem.is_warning for problem in problems)
+    counts = [_counted(len(problems) - warnings, "error"), _counted(warnings, "warning")]
+    said = " and ".join(count for count in counts if not count.startswith("0 ")) or "no problem"
+    first = next((problem.code for problem in problems if not problem.is_warning), problems[0].code if problems else "")
+    hint = f" `lakepact explain {first}` says more." if first else ""
+    err.print(f"[bold {'red' if len(problems) > warnings else 'yellow'}]{said}[/] found.{hint}", highlight=False)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _root(named: Path | None) -> Path:
+    return named or find_root(Path())
+
+
 def _project(named: Path | None) -> Project:
-    return read_project(named or find_root(Path()))
+    from framework.spec.project import read_project
+
+    return read_project(_root(named))
 
 
 def _lakehouse(project: Path | None, env: str, landing: Path | None, warehouse: Path | None) -> Lakehouse:
+    from framework.lakehouse.lakehouse import Lakehouse
+
     return Lakehouse(_project(project), env, landing and landing.absolute(), warehouse and warehouse.absolute())
 
 
@@ -109,32 +147,91 @@ def _version(*, version: Annotated[bool, typer.Option("--version", help="Print t
 
 
 @app.command()
-def validate(project: ProjectOption = None, form: FormatOption = Format.text) -> None:
+def validate(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders to tell problems of; all are looked at.")] = None,
+    project: ProjectOption = None,
+    form: Annotated[ProblemFormat, typer.Option("--format", help="text, json, github (annotations), or sarif.")] = ProblemFormat.text,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 for warnings too.")] = False,  # noqa: FBT002 - a switch
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Look again only at what changed.")] = True,  # noqa: FBT002
+) -> None:
     """Find every mistake in contracts and metadata, with its line and the fix; starts no Spark."""
-    if form is Format.json:
-        try:
-            with _told(only=CannotRunError):
-                _project(project)
-            problems = []
-        except ContractError as error:
-            problems = [
-                {
-                    "code": problem.code,
-                    "file": str(problem.where.path),
-                    "line": problem.where.line,
-                    "column": problem.where.column,
-                    "what": problem.what,
-                    "why": problem.why,
-                    "fix": problem.fix,
-                }
-                for problem in error.problems
-            ]
-        _print_json(problems)
-        raise typer.Exit(1 if problems else 0)
     with _told():
-        found = _project(project)
-        layers = ", ".join(f"{sum(t.layer == layer for t in found.tables.values())} {layer}" for layer in found.layers)
-        out.print(f"[bold green]{len(found.contracts)} contracts are valid[/] ({layers}).", highlight=False)
+        named = [path for path in paths or () if not path.exists()]
+        if named:
+            raise CannotRunError(f"There is no file or folder {named[0]}.", "name contracts or folders of them.")
+        root = _root(project or _project_above(paths or []))
+        findings = validated(root, use_cache=cache).only(path for path in paths or () if path.absolute() != root.absolute())
+        _print_findings(findings, form)
+        raise typer.Exit(1 if findings.errors or (strict and findings.warnings) else 0)
+
+
+def _project_above(paths: list[Path]) -> Path | None:
+    """Return the project that the first of some paths is in, if it is in one."""
+    if not paths:
+        return None
+    root = find_root(paths[0] if paths[0].is_dir() else paths[0].parent)
+    return root if (root / "contracts").is_dir() and (root / "metadata").is_dir() else None
+
+
+def _print_findings(findings: Findings, form: ProblemFormat) -> None:
+    match form:
+        case ProblemFormat.json:
+            _print_json(as_records(findings.problems))
+        case ProblemFormat.github:
+            sys.stdout.write(as_github(findings.problems, Path()))
+        case ProblemFormat.sarif:
+            _print_json(as_sarif(findings, Path(), __version__))
+        case ProblemFormat.text:
+            if findings.problems:
+                _print_problems(findings.problems)
+            if not findings.errors:
+                layers = ", ".join(f"{count} {layer}" for layer, count in findings.layers.items())
+                accepted = f" {_counted(len(findings.accepted), 'warning')} accepted." if findings.accepted else ""
+                count = _counted(sum(findings.layers.values()), "contract")
+                verb = "is" if count.startswith("1 ") else "are"
+                out.print(f"[bold green]{count} {verb} valid[/] ({layers}).{accepted}", highlight=False)
+
+
+@app.command()
+def explain(code: Annotated[str | None, typer.Argument(help="The code of a problem; all are listed without one.")] = None) -> None:
+    """Tell what a problem's code means, with a bad and a good example."""
+    with _told():
+        if code is None:
+            grid = Grid("code", "", "means", box=None, header_style="bold", pad_edge=False)
+            for name, one in CODES.items():
+                grid.add_row(name, "[yellow]warning[/]" if one.is_warning else "[red]error[/]", escape(one.title))
+            out.print(grid)
+            return
+        if code not in CODES:
+            raise CannotRunError(f'There is no code "{code}".', did_you_mean(code, CODES))
+        if not out.is_terminal:
+            sys.stdout.write(page_of(code))
+            return
+        from rich.markdown import Markdown
+
+        out.print(Markdown(page_of(code)))
+
+
+@app.command()
+def lineage(
+    name: Annotated[str, typer.Argument(help="A table, or TABLE.COLUMN.")],
+    up: Annotated[bool, typer.Option("--up/--down", help="What it is made of, or what is made of it.")] = True,  # noqa: FBT002 - a switch
+    form: Annotated[LineageFormat, typer.Option("--format", help="text, json, or mermaid.")] = LineageFormat.text,
+    project: ProjectOption = None,
+) -> None:
+    """Show where columns come from or go to, and the personal data that goes with them; starts no Spark."""
+    with _told():
+        from framework.spec import lineage_view as view
+
+        found = _project(project).lineage
+        columns = view.columns_named(found, name)
+        match form:
+            case LineageFormat.json:
+                _print_json(view.as_record(found, columns, up=up))
+            case LineageFormat.mermaid:
+                sys.stdout.write(view.as_mermaid(found, columns, up=up))
+            case LineageFormat.text:
+                out.print(escape(view.as_tree(found, columns, up=up)), highlight=False, soft_wrap=True, end="")
 
 
 @app.command()
@@ -149,6 +246,8 @@ def plan(  # noqa: PLR0913, PLR0917 - the command's options
 ) -> None:
     """Show what a run would do, and why; changes nothing."""
     with _told():
+        from framework.plan.explain import as_record, explained
+
         found = _lakehouse(project, env, landing, warehouse).plan(layer, table or ())
         if form is Format.json:
             _print_json(as_record(found))
@@ -183,7 +282,9 @@ def run(  # noqa: PLR0913, PLR0917 - the command's options
 
 
 def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, quiet: bool) -> RunReport:
-    from framework import runner  # noqa: PLC0415 - Spark is imported only by the command that needs it
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from framework import runner
 
     shown = Progress(
         SpinnerColumn(),
@@ -213,13 +314,15 @@ def show(table: Annotated[str, typer.Argument(help="A table.")], project: Projec
         contract = found.contracts.get(table)
         if contract is None:
             raise CannotRunError(f'There is no table "{table}".', did_you_mean(table, found.contracts))
-        text = yaml.safe_dump(contract.resolved, sort_keys=False, allow_unicode=True, width=120)
-        if out.is_terminal:
-            out.print(Syntax(text, "yaml", background_color="default"))
-        else:
+        from framework.spec.resolved import resolved_text
+
+        text = resolved_text(contract)
+        if not out.is_terminal:
             sys.stdout.write(text)
-        for key, origin in contract.origins.items():
-            out.print(f"# {key}: from {origin}", style="dim", highlight=False, soft_wrap=True)
+            return
+        from rich.syntax import Syntax
+
+        out.print(Syntax(text, "yaml", background_color="default"))
 
 
 @app.command()
@@ -232,6 +335,8 @@ def status(
 ) -> None:
     """Show the last runs, what is stale, and what is quarantined and why."""
     with _told():
+        from framework.plan.explain import explained
+
         lakehouse = _lakehouse(project, env, landing, warehouse)
         runs = lakehouse.state.runs()
         if form is Format.json:

@@ -115,7 +115,7 @@ class TestBeforeSparkStarts:
     def test_show_tells_where_defaults_come_from(self, library: Path) -> None:
         result = lakepact("show", "silver_members", "--project", library)
         assert result.exit_code == 0
-        assert "# dedupe.tie_break: from metadata/layers.yml, silver" in result.output
+        assert "# from metadata/layers.yml:11, defaults of silver" in result.output
         assert lakepact("show", "silver_member", "--project", library).exit_code == 2
 
     def test_status_before_any_run(self, library: Path) -> None:

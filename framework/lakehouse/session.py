@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framework.lakehouse.java import java_home
+from framework.spec.cache import cache_folder
 from framework.spec.problem import CannotRunError
 
 if TYPE_CHECKING:
@@ -47,12 +48,6 @@ _SETTINGS = {
 }
 
 _INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-
-
-def cache_folder() -> Path:
-    """Return where jars and archives are kept between runs: `LAKEPACT_CACHE`, else the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(os.environ.get("LAKEPACT_CACHE") or Path(base) / "lakepact")
 
 
 def start_session(settings: Mapping[str, str], *, input_bytes: int = 0) -> SparkSession:

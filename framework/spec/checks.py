@@ -11,6 +11,8 @@ from framework.spec.grammar import CodedError, Name, Otherwise, Spec, Sql
 
 
 def _pattern(text: str) -> str:
+    if text in {"", ".*", "^.*$", "^"}:
+        raise CodedError("rule-never-fails", f'"{text}" matches every text.', "write what the text must look like.")
     try:
         re.compile(text)
     except re.error as error:
@@ -31,11 +33,34 @@ class Check(Spec):
     message: str | None = Field(None, description="What a reader of the quarantine is told.")
 
 
+def _some_values(values: list[str | int | float | bool] | str) -> list[str | int | float | bool] | str:
+    if isinstance(values, str):
+        if not all(values.rpartition(".")):
+            what = f'"{values}" is neither a list nor a column of another table.'
+            raise CodedError("invalid-value", what, "write `[a, b]`, `reference.column` or `table.column`.")
+        return values
+    if not values:
+        raise CodedError("rule-always-fails", "No value is in an empty list.", "list the values that are allowed.")
+    for i, value in enumerate(values):
+        if any(value == other and type(value) is type(other) for other in values[:i]):
+            raise CodedError("repeated-item", f'"{value}" stands in the list twice.', "delete one of them.", at=(i,))
+    return values
+
+
+def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        what = f"Nothing lies between {bounds[0]:g} and {bounds[1]:g}."
+        raise CodedError("rule-always-fails", what, "write the lower bound first.")
+    return bounds
+
+
 class In(Check):
     """The value is one of a list, or stands in a column of reference data or of another table."""
 
-    values: list[str | int] | str = Field(
-        alias="in", description="A list of values, `reference.column` of metadata/, or `table.column` of another contract."
+    values: Annotated[list[str | int | float | bool] | str, AfterValidator(_some_values)] = Field(
+        alias="in",
+        description="A list of values, `reference.column` of metadata/, or `table.column` of another contract.",
+        examples=[["new", "open"], "us_states.state"],
     )
 
     @property
@@ -50,25 +75,27 @@ class In(Check):
 class Between(Check):
     """The value lies between two bounds, both included."""
 
-    between: tuple[float, float] = Field(description="The lowest and the highest value allowed.", strict=False)
+    between: Annotated[tuple[float, float], AfterValidator(_ascending)] = Field(
+        description="The lowest and the highest value allowed.", strict=False, examples=[[0, 5]]
+    )
 
 
 class AtLeast(Check):
     """The value is not below a bound."""
 
-    at_least: float = Field(description="The lowest value allowed.", strict=False)
+    at_least: float = Field(description="The lowest value allowed.", examples=[0])
 
 
 class GreaterThan(Check):
     """The value is above a bound."""
 
-    greater_than: float = Field(description="The value must be greater than this.", strict=False)
+    greater_than: float = Field(description="The value must be greater than this.", examples=[0])
 
 
 class Matches(Check):
     """The text matches a regular expression somewhere; anchor it to match all of it."""
 
-    matches: Annotated[str, AfterValidator(_pattern)] = Field(description="A regular expression.")
+    matches: Annotated[str, AfterValidator(_pattern)] = Field(description="A regular expression.", examples=["^[0-9]{5}$"])
 
 
 class Holds(Check):

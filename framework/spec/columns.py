@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from framework.spec.checks import ColumnCheck
-from framework.spec.grammar import ColumnType, Name, Spec, Sql
+from framework.spec.formats import Format
+from framework.spec.grammar import CodedError, ColumnType, EachOnce, Name, Names, Spec, Sql
 from framework.spec.source import Lookup
+from framework.spec.sql.types import read_type
+
+Method = Literal["count", "hash", "year", "presence", "aggregate", "coarse"]
+
+
+class Declassified(Spec):
+    """Why a column made of personal data is none any more."""
+
+    from_: Names | Name = Field(alias="from", description="The PII class or classes that the column comes from and no longer holds.")
+    method: Method = Field(
+        description="How it ceased to be personal: `count` of rows, `hash` with a salt, `year` of a date, `presence` or absence, "
+        "`aggregate` over many rows, `coarse`: a value that very many people share.",
+    )
+    reason: str = Field(min_length=10, description="Why nobody can be told from it, for a reviewer.")
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """Return the classes that the column no longer holds."""
+        return frozenset([self.from_] if isinstance(self.from_, str) else self.from_)
 
 
 class Column(Spec):
@@ -16,7 +36,15 @@ class Column(Spec):
 
     name: Name = Field(description="The column's name.")
     description: str | None = Field(None, description="What the column holds, for a reader who does not know the source.")
-    pii: Name | None = Field(None, description="The class of personal data (metadata/pii.yml) that the column holds.")
+    pii: Names | Name | None = Field(None, description="The class or classes of personal data (metadata/pii.yml) that the column holds.")
+    declassified: Declassified | None = Field(
+        None, description="For a column that is made of personal data and holds none: by which method, and why."
+    )
+
+    @property
+    def pii_classes(self) -> tuple[str, ...]:
+        """Return the classes of personal data that the column says it holds."""
+        return (self.pii,) if isinstance(self.pii, str) else tuple(self.pii or ())
 
 
 class FileColumn(Column):
@@ -28,13 +56,15 @@ class FileColumn(Column):
 class MappedColumn(Column):
     """A column made of one source row."""
 
-    type: ColumnType = Field(description="The Spark SQL type; a value that cannot be read as it never stops a run.")
+    type: ColumnType = Field(
+        description="The Spark SQL type; a value that cannot be read as it never stops a run.", examples=["bigint", "decimal(12,2)"]
+    )
     expr: Sql | None = Field(
         None,
         description="SQL over the source's columns; a column declared above hides the source's of the same name. "
         "Without it the source's column of the same name is taken.",
     )
-    formats: list[str] = Field(
+    formats: Annotated[list[Format], EachOnce] = Field(
         default_factory=list,
         description="How a date or timestamp may be written: `unix_seconds`, `iso8601`, or a Spark pattern such as `yyyy-MM-dd`; "
         "the first that fits is taken. Without a zone it is UTC.",
@@ -51,6 +81,29 @@ class MappedColumn(Column):
     lookup: Lookup | None = Field(None, description="Where to find the value; with `expr`, only where the expression gives null.")
     checks: list[ColumnCheck] = Field(default_factory=list, description="What the value must hold to.")
 
+    @model_validator(mode="after")
+    def _makes_sense(self) -> MappedColumn:
+        family = read_type(self.type).family
+        if self.formats and family != "time":
+            what = f"`formats` says how dates are written; {self.name} is {self.type}."
+            raise CodedError("no-effect", what, "delete `formats`, or give the column a type of date or time.", at=("formats",))
+        if self.unreadable and family == "text":
+            what = f"Every text can be read as {self.type}."
+            raise CodedError("no-effect", what, "delete `unreadable`, or give the column the type that it should have.", at=("unreadable",))
+        if not self.required:
+            return self
+        if self.default is not None:
+            what = "A required column has no use for a default: a row without the value is refused before."
+            raise CodedError("contradiction", what, "keep `required` or `default`.", at=("default",))
+        if self.unreadable == "set_null":
+            what = "The value is emptied where it cannot be read, and required."
+            raise CodedError("contradiction", what, "say `unreadable: quarantine`, or make the column optional.", at=("unreadable",))
+        for i, check in enumerate(self.checks):
+            if check.otherwise == "set_null":
+                what = "The check empties a value that is required."
+                raise CodedError("contradiction", what, "say `otherwise: quarantine`, or make the column optional.", at=("checks", i, "otherwise"))
+        return self
+
 
 class GroupedColumn(Column):
     """A column of a table with `group_by`: a key, or a measure over the rows of a group."""
@@ -64,8 +117,8 @@ class GroupedColumn(Column):
     @model_validator(mode="after")
     def _key_or_measure(self) -> GroupedColumn:
         if self.expr and self.measure:
-            message = "a column has an `expr` (a key) or a `measure`, not both"
-            raise ValueError(message)
+            what = "A column has an `expr` (a key) or a `measure`, not both."
+            raise CodedError("contradiction", what, "keep one of them.", at=("measure",))
         return self
 
 

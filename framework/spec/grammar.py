@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from framework.spec.expression import InvalidSqlError, is_type, parsed, tables_in
+from framework.spec.sql.parse import InvalidSqlError, parsed, parsed_query
+from framework.spec.sql.types import InvalidTypeError, read_type
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+Item = TypeVar("Item", bound="Hashable")
 
 
 class Spec(BaseModel):
@@ -18,9 +24,9 @@ class Spec(BaseModel):
 class CodedError(ValueError):
     """A value that breaks a rule of the grammar with a code of its own."""
 
-    def __init__(self, code: str, what: str, fix: str) -> None:
-        """Keep the parts that a Problem needs."""
-        self.code, self.what, self.fix = code, what, fix
+    def __init__(self, code: str, what: str, fix: str, at: tuple[int | str, ...] = (), span: tuple[int, int] | None = None) -> None:
+        """Keep the parts that a Problem needs: `at` is the place below the value, `span` offset and length within its text."""
+        self.code, self.what, self.fix, self.at, self.span = code, what, fix, at, span
         super().__init__(what)
 
 
@@ -29,40 +35,54 @@ def _sql(text: str) -> str:
         parsed(text)
     except InvalidSqlError as error:
         what = f"This is not an SQL expression: {error}."
-        raise CodedError("invalid-expression", what, "write one expression in Spark SQL.") from error
+        fix = "write one expression in Spark SQL."
+        raise CodedError("invalid-expression", what, fix, span=(error.offset, error.length)) from error
     return text
 
 
 def _query(text: str) -> str:
     try:
-        tables_in(text)
+        parsed_query(text)
     except InvalidSqlError as error:
         what = f"This is not an SQL query: {error}."
-        raise CodedError("invalid-expression", what, "write one SELECT in Spark SQL.") from error
+        fix = "write one SELECT in Spark SQL."
+        raise CodedError("invalid-expression", what, fix, span=(error.offset, error.length)) from error
     return text
 
 
 def _type(text: str) -> str:
-    if not is_type(text):
+    try:
+        read_type(text)
+    except InvalidTypeError as error:
         raise CodedError(
             "invalid-type",
             f'"{text}" is not a column type.',
             "use a Spark SQL type: string, int, bigint, decimal(12,2), date, timestamp, boolean, array<…>, struct<…>.",
-        )
+        ) from error
     return text
 
 
+def _each_once(items: list[Item]) -> list[Item]:
+    for i, item in enumerate(items):
+        if item in items[:i]:
+            what = f'"{item}" stands in the list twice.'
+            raise CodedError("repeated-item", what, "delete one of them, or write the one that was meant.", at=(i,))
+    return items
+
+
+EachOnce = AfterValidator(_each_once)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Sql = Annotated[str, AfterValidator(_sql)]
 Query = Annotated[str, AfterValidator(_query)]
 ColumnType = Annotated[str, AfterValidator(_type)]
+Names = Annotated[list[Name], EachOnce]
 Otherwise = Literal["quarantine", "drop", "set_null", "warn", "fail"]
 
 
 def as_pairs(value: Any) -> dict[str, str]:
     """Return `[a, b]` as `{a: a, b: b}` and a mapping as it is."""
     if isinstance(value, list):
-        return {str(name): str(name) for name in value}
+        return {str(name): str(name) for name in _each_once([str(name) for name in value])}
     if isinstance(value, dict):
         return {str(key): str(name) for key, name in value.items()}
     message = "a list of names or a mapping of names is expected"

@@ -14,31 +14,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from framework.spec.codes import CODES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-CODES: dict[str, str] = {
-    "unreadable-file": "The file cannot be read as UTF-8 text.",
-    "invalid-yaml": "The file is not YAML.",
-    "duplicate-key": "A key is written twice in one mapping.",
-    "unknown-key": "The grammar has no such key here.",
-    "missing-key": "A key that must be there is missing.",
-    "invalid-value": "A value is not of the kind that the key takes.",
-    "invalid-type": "A column's type is not a type that Spark knows.",
-    "invalid-expression": "An expression is not SQL.",
-    "duplicate-table": "Two contracts describe the same table.",
-    "duplicate-column": "A table declares the same column twice.",
-    "unknown-table": "A contract names a table or reference data that does not exist.",
-    "unknown-column": "A contract names a column that is not there.",
-    "unknown-principal": "A grant names a principal that metadata does not list.",
-    "unknown-layer": "A contract names a layer that metadata does not list.",
-    "unknown-pii-class": "A column names a PII class that metadata does not list.",
-    "ambiguous-join": "A join or lookup could match several rows.",
-    "invalid-pattern": "A regular expression cannot be compiled.",
-    "cycle": "Tables feed each other in a circle.",
-}
-
 
 @dataclass(frozen=True, order=True)
 class Place:
@@ -60,19 +40,34 @@ class Problem:
 
     where: Place
     code: str
-    what: str = field(compare=False)
+    what: str
     why: str = field(compare=False)
     fix: str = field(compare=False)
+    table: str = field(default="", compare=False)
+    column: str = field(default="", compare=False)
+
+    @property
+    def is_warning(self) -> bool:
+        """Tell whether the contract can run all the same."""
+        return CODES[self.code].is_warning
 
     def text(self) -> str:
         """Return the problem as it is printed, with the line and a mark under the spot."""
-        parts = [f"{self.where}: {self.code}", f"  {self.what}"]
+        parts = [f"{self.where}: {'warning: ' if self.is_warning else ''}{self.code}", f"  {self.what}"]
         line = _line_at(self.where)
         if line is not None:
             number = str(self.where.line)
             mark = " " * (self.where.column - 1) + "^" * max(1, self.where.length)
             parts += [f"   {number} | {line}", f"   {' ' * len(number)} | {mark[: len(line) + 1]}"]
         return "\n".join([*parts, f"  why: {self.why}", f"  fix: {self.fix}"])
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A warning that a contract accepts, and why."""
+
+    problem: Problem
+    reason: str
 
 
 class LakepactError(Exception):
@@ -101,6 +96,9 @@ class RunError(LakepactError):
     """A table could not be finished; the message says in which run, where and why."""
 
 
+_MOST_WORDS = 25
+
+
 def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     """Return a fix that names the nearest known word, and the choice there is.
 
@@ -108,9 +106,23 @@ def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     'did you mean "column"? Known here: column, table.'
     """
     words = sorted(set(known))
-    near = get_close_matches(str(wrong), words, n=1, cutoff=0.6)
-    choice = f"Known here: {', '.join(words)}." if words else "Nothing is known here."
-    return f'did you mean "{near[0]}"? {choice}' if near else choice
+    more = f", … and {len(words) - _MOST_WORDS} more" if len(words) > _MOST_WORDS else ""
+    choice = f"Known here: {', '.join(words[:_MOST_WORDS])}{more}." if words else "Nothing is known here."
+    return nearest(wrong, words, choice)
+
+
+def nearest(wrong: object, known: Iterable[str], choice: str = "") -> str:
+    """Return a fix that names the nearest known word, and `choice`.
+
+    >>> nearest("uper", ["upper", "lower"])
+    'did you mean "upper"?'
+    """
+    words = list(known)
+    by_lower = {word.lower(): word for word in words}
+    near = get_close_matches(str(wrong).lower(), by_lower, n=1, cutoff=0.6)
+    if not choice and not near:
+        choice = f"Known here: {', '.join(words[:_MOST_WORDS])}." if words else "Nothing is known here."
+    return " ".join(part for part in (f'did you mean "{by_lower[near[0]]}"?' if near else "", choice) if part)
 
 
 def _line_at(place: Place) -> str | None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from framework.spec.grammar import ColumnType, Name, Spec, Sql, as_pairs
+from framework.spec.grammar import CodedError, ColumnType, EachOnce, Name, Names, Spec, Sql, as_pairs
 
+
+def _some_pairs(pairs: dict[str, str]) -> dict[str, str]:
+    if not pairs:
+        message = "at least one column is expected"
+        raise ValueError(message)
+    return pairs
+
+
+SomePairs = Annotated[dict[str, str], BeforeValidator(as_pairs), AfterValidator(_some_pairs)]
 Pairs = Annotated[dict[str, str], BeforeValidator(as_pairs)]
 
 
@@ -19,11 +28,37 @@ class Csv(Spec):
     escape: str = Field('"', max_length=1, description="What stands before a quote inside a quoted field.")
     encoding: Literal["UTF-8"] = Field("UTF-8", description="The encoding; a byte order mark is skipped.")
 
+    @model_validator(mode="after")
+    def _tell_apart(self) -> Csv:
+        if self.separator in {self.quote, self.escape}:
+            what = f"The separator and the quote are both `{self.separator}`."
+            raise CodedError("contradiction", what, "write the separator that the files have.", at=("separator",))
+        return self
+
+
+def _file_name(pattern: str) -> str:
+    if "/" in pattern or "\\" in pattern:
+        what = f'"{pattern}" holds a folder.'
+        raise CodedError("invalid-value", what, "write the name of files in the landing folder.")
+    if not pattern.strip("*?. "):
+        what = f'"{pattern}" matches every file.'
+        raise CodedError("invalid-value", what, "write a name that only the files of this table have.")
+    if pattern.count("[") != pattern.count("]"):
+        raise CodedError("invalid-pattern", f'In "{pattern}" a bracket is not closed.', "close it.")
+    return pattern
+
+
+FilePattern = Annotated[str, AfterValidator(_file_name)]
+
 
 class Files(Spec):
     """Delivered files; each is ingested once, a replaced file is a new delivery."""
 
-    pattern: list[str] = Field(min_length=1, description="File names in the landing folder; `*`, `?` and `[…]` match as in a shell.")
+    pattern: Annotated[list[FilePattern], EachOnce] = Field(
+        min_length=1,
+        description="File names in the landing folder; `*`, `?` and `[…]` match as in a shell.",
+        examples=[["visits.csv", "visits_*.csv"]],
+    )
     format: Literal["csv"] = Field("csv", description="The file format.")
     csv: Csv = Field(default_factory=Csv, description="How the text is written.")
     unknown_columns: Literal["rescue", "fail", "ignore"] = Field(
@@ -37,8 +72,10 @@ class Json(Spec):
     Where an array of objects is declared, one bare object is an array of one.
     """
 
-    type: ColumnType = Field(description="The type to read; leaves declared `string` take numbers too.")
-    pairs: list[Name] | None = Field(
+    type: ColumnType = Field(
+        description="The type to read; leaves declared `string` take numbers too.", examples=["array<struct<id: string, qty: string>>"]
+    )
+    pairs: Names | None = Field(
         None, description="The fields that an array item written as `[value, …]` fills, in order.", examples=[["id", "qty"]]
     )
 
@@ -66,9 +103,17 @@ class Join(Spec):
     """Columns taken from another table, at most one row of it for each row here."""
 
     table: Name = Field(description="The table, or the reference data, to take columns from.")
-    on: Pairs = Field(description="The columns that must be equal; `{here: there}` where their names differ.")
-    take: Pairs = Field(description="The columns to take; `{name here: name there}` to rename.")
+    on: SomePairs = Field(description="The columns that must be equal; `{here: there}` where their names differ.")
+    take: Pairs = Field(
+        default_factory=dict, description="The columns to take; `{name here: name there}` to rename; none where a match is all that counts."
+    )
     missing: Literal["keep", "drop"] = Field("keep", description="A row without a match: `keep` it with nulls, or `drop` it and count it.")
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Join:
+        if not self.take and self.missing == "keep":
+            raise CodedError("no-effect", "The join takes nothing and leaves nothing out.", "name columns in `take`, or say `missing: drop`.")
+        return self
 
 
 class Lookup(Spec):
@@ -76,8 +121,16 @@ class Lookup(Spec):
 
     table: Name | None = Field(None, description="The table to look in.")
     reference: Name | None = Field(None, description="The reference data (metadata/reference/NAME.csv) to look in.")
-    on: Pairs | Name = Field(description="The columns that must be equal; `{here: there}` where their names differ.")
+    on: SomePairs | Name = Field(description="The columns that must be equal; `{here: there}` where their names differ.")
     take: Name = Field(description="The column that holds the value.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Lookup:
+        if self.table and self.reference:
+            raise CodedError("contradiction", "The lookup names a `table` and a `reference`.", "keep one of them.")
+        if not self.table and not self.reference:
+            raise CodedError("missing-key", "The lookup names no `table` and no `reference`.", "add one of them.")
+        return self
 
     @property
     def target(self) -> str:

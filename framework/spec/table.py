@@ -13,11 +13,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from framework.spec.checks import Holds, In
 from framework.spec.columns import Column, FileColumn, GroupedColumn, MappedColumn, QueryColumn
 from framework.spec.dedupe import Dedupe, ExactRepeats, LatestPerKey
-from framework.spec.expression import tables_in
-from framework.spec.grammar import Name, Query, Spec
+from framework.spec.grammar import CodedError, EachOnce, Name, Names, Query, Spec
 from framework.spec.history import Versions
 from framework.spec.periods import Periods
+from framework.spec.quality import QualityCheck
 from framework.spec.source import Files, Join, TableSource, as_source
+from framework.spec.sql.parse import tables_in
 
 Privilege = Literal["select", "modify"]
 
@@ -53,6 +54,23 @@ class Text(Spec):
     nulls: list[str] = Field(default_factory=lambda: [""], description="Spellings that mean: no value.")
 
 
+class Accepted(Spec):
+    """A warning that is known and meant."""
+
+    warning: Name = Field(description="The code of the warning.", examples=["lossy-cast"])
+    column: Name | None = Field(None, description="The column that it is about; all of the table's unless said.")
+    reason: str = Field(min_length=10, description="Why it is as it should be, for a reviewer.")
+
+
+Privileges = Annotated[list[Privilege], EachOnce]
+
+
+class Quarantine(Spec):
+    """Who may see the rows that were refused, with all that their source holds."""
+
+    grants: dict[Name, Privileges] = Field(default_factory=dict, description="Who may do what with the quarantine; the owner may all.")
+
+
 class Table(Spec):
     """What every contract says."""
 
@@ -60,9 +78,10 @@ class Table(Spec):
     layer: Name = Field(description="The layer that the table belongs to: bronze, silver or gold.")
     description: str = Field(min_length=1, description="What one row is, for a reader who does not know the product.")
     owner: Name = Field(description="The principal who answers for the table.")
-    quality: list[str | dict[str, Any]] = Field(default_factory=list, description="Checks on the whole table, in SodaCL.")
-    grants: dict[Name, list[Privilege]] = Field(default_factory=dict, description="Who may do what.")
+    quality: list[QualityCheck] = Field(default_factory=list, description="Checks on the whole table, in SodaCL.")
+    grants: dict[Name, Privileges] = Field(default_factory=dict, description="Who may do what.")
     retention: Retention | None = Field(None, description="How long rows are kept.")
+    accepted: list[Accepted] = Field(default_factory=list, description="Warnings of `validate` that are known and meant.")
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
@@ -87,18 +106,18 @@ class Table(Spec):
 
 
 def _leave_out(checks: list[Holds]) -> list[Holds]:
-    for check in checks:
+    for i, check in enumerate(checks):
         if check.otherwise not in {"drop", "warn", "fail"}:
-            message = f"`otherwise: {check.otherwise}` has no meaning here; say `drop`, `warn` or `fail`"
-            raise ValueError(message)
+            what = f"`otherwise: {check.otherwise}` has no meaning for rows that are the engine's own."
+            raise CodedError("invalid-value", what, "say `drop`, `warn` or `fail`.", at=(i, "otherwise"))
     return checks
 
 
 def _whole_rows(checks: list[Holds]) -> list[Holds]:
-    for check in checks:
+    for i, check in enumerate(checks):
         if check.otherwise == "set_null":
-            message = "`otherwise: set_null` needs a column; write the check at the column"
-            raise ValueError(message)
+            what = "`otherwise: set_null` needs a column."
+            raise CodedError("invalid-value", what, "write the check at the column, or quarantine the row.", at=(i, "otherwise"))
     return checks
 
 
@@ -127,17 +146,21 @@ class MappedTable(Table):
         "current", description="`current` keeps one row per key; `versions` keeps every version of it."
     )
 
+    quarantine: Quarantine = Field(default_factory=Quarantine, description="Who may see the rows that were refused.")
+
     @model_validator(mode="after")
     def _one_source(self) -> MappedTable:
-        if (self.source is None) == (not self.sources):
-            message = "a table has a `source`, or several `sources`"
-            raise ValueError(message)
+        if self.source and self.sources:
+            raise CodedError("contradiction", "A table has a `source` or several `sources`, not both.", "keep one of them.", at=("sources",))
+        if not self.source and not self.sources:
+            what = "Nothing says where the rows come from."
+            raise CodedError("missing-key", what, "add `files:`, `source:`, `sources:` or `sql:`.")
         if isinstance(self.history, Versions) and not isinstance(self.dedupe, LatestPerKey):
-            message = "`history: versions` needs a `dedupe` with a key that holds the moment a version begins"
-            raise ValueError(message)  # noqa: TRY004 - pydantic collects ValueErrors
+            what = "`history: versions` needs a `dedupe` with a key that holds the moment a version begins."
+            raise CodedError("contradiction", what, "add `dedupe: {key: […]}`, or say `history: current`.", at=("history",))
         if isinstance(self.dedupe, ExactRepeats) and self.sources:
-            message = "`exact_repeats` compares the columns of one `source`"
-            raise ValueError(message)
+            what = "`exact_repeats` compares the columns of one `source`; there are several."
+            raise CodedError("contradiction", what, "name a `key`.", at=("dedupe", "exact_repeats"))
         return self
 
     @property
@@ -174,7 +197,7 @@ class GroupedTable(Table):
     joins: list[Join] = Field(default_factory=list, description="Columns taken from other tables.")
     checks: ResultChecks = Field(default_factory=list, description="Conditions that a row must hold to be gathered.")
     periods: Periods | None = Field(None, description="Gather by period: adds `period_type` and `period_start`.")
-    group_by: list[Name] = Field(min_length=1, description="The columns that name a group.")
+    group_by: Names = Field(min_length=1, description="The columns that name a group.")
     columns: list[GroupedColumn] = Field(min_length=1, description="The table's columns: keys and measures.")
 
     @property
@@ -192,7 +215,7 @@ class QueryTable(Table):
     """Rows of an SQL query."""
 
     sql: Query = Field(description="One SELECT over other tables, named as in their contracts.")
-    key: list[Name] = Field(default_factory=list, description="The columns that name one row of the result.")
+    key: Names = Field(default_factory=list, description="The columns that name one row of the result.")
     columns: list[QueryColumn] = Field(min_length=1, description="The table's columns, in order.")
     checks: ResultChecks = Field(default_factory=list, description="Conditions on whole rows of the result.")
 

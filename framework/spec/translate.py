@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from framework.spec.checks import KINDS
+from framework.spec.codes import CODES
 from framework.spec.grammar import CodedError
 from framework.spec.problem import Problem, did_you_mean
 
@@ -37,7 +38,10 @@ def _problem(detail: ErrorDetails, document: Document, model: type[BaseModel], a
     name = loc[-1] if loc else ""
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, CodedError):
-        return Problem(document.place(loc), cause.code, cause.what, "the engine has to understand it to run it.", cause.fix)
+        where = document.spot(loc, *cause.span) if cause.span else document.place((*loc, *cause.at))
+        if cause.at and cause.code in {"no-effect", "contradiction"}:
+            where = document.key((*loc, *cause.at))
+        return Problem(where, cause.code, cause.what, CODES[cause.code].why, cause.fix)
     match detail["type"]:
         case "extra_forbidden":
             return Problem(

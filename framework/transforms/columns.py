@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from framework.spec.checks import Holds, In
-from framework.spec.expression import columns_in
+from framework.spec.sql.parse import columns_in
 from framework.spec.names import quoted
 from framework.spec.rules import Rule, rules_of
 from framework.transforms.cast import readable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from framework.spec.dedupe import ExactRepeats, order
-from framework.spec.expression import aggregates
+from framework.spec.sql.parse import aggregates
 from framework.spec.history import Versions
 from framework.spec.names import quoted
 from framework.spec.rules import rules_of

@@ -1,0 +1,1 @@
+"""What does an SQL text in a contract mean: its columns, types, functions, and where each value comes from?"""

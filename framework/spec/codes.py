@@ -254,6 +254,15 @@ CODES: dict[str, Code] = {
         "files: {pattern: [\"calls_*.csv\"]}",
         base=None,
     ),
+    "multiplying-join": Code(
+        "A join in a query can match several rows on both sides.",
+        "Each row comes back once for every match, and sums over either side are too high.",
+        "sql: select a.came_on, count(*) as visits from silver_visits a join silver_visits b on a.visitor = b.visitor group by a.came_on",
+        "sql: select a.came_on, count(*) as visits from silver_visits a "
+        "join silver_visits b on a.visitor = b.visitor and a.came_on = b.came_on group by a.came_on",
+        base="query",
+        is_warning=True,
+    ),
     "cycle": Code(
         "Tables feed each other in a circle.",
         "No order of running them would be right.",
@@ -336,6 +345,24 @@ CODES: dict[str, Code] = {
         "columns:\n  - {name: came_on, type: date}\n  - {name: minutes, type: smallint, measure: max(minutes)}",
         "columns:\n  - {name: came_on, type: date}\n  - {name: minutes, type: int, measure: max(minutes)}",
         base="gold",
+        is_warning=True,
+    ),
+    "retyped-column": Code(
+        "A column is taken over as it is, and declared as another kind of type.",
+        "One of the two contracts is wrong about what the column holds; where it is meant, an `expr` says so.",
+        "columns:\n  - {name: came_on, type: string}\n  - {name: visits, type: bigint, measure: count(*)}",
+        'columns:\n  - {name: came_on, type: string, expr: "date_format(came_on, \'yyyy-MM-dd\')"}\n'
+        "  - {name: visits, type: bigint, measure: count(*)}",
+        base="gold",
+        is_warning=True,
+    ),
+    "read-before-declared": Code(
+        "An expression reads the source's column, and the table declares its own of the same name below.",
+        "An expression sees the table's own columns only where they are declared above it; the raw value is read here.",
+        "columns:\n  - {name: region, type: string, expr: lower(state)}\n  - {name: state, type: string, expr: trim(state)}\n"
+        "dedupe: {exact_repeats: true}",
+        "columns:\n  - {name: state, type: string, expr: trim(state)}\n  - {name: region, type: string, expr: lower(state)}\n"
+        "dedupe: {exact_repeats: true}",
         is_warning=True,
     ),
     # Rules, keys and orders

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -246,10 +247,12 @@ def _resolved(
                     resolved[key] = other.value[key]
                     origins[key] = f"like {like}, {other.path.name}:{other.key((key,)).line}"
                     _copy_places(other, (key,), (key,), places)
-    name = str(resolved.get("layer"))
-    layer = read.metadata.layers.get(name)
+    layers = read.metadata.layers
+    # With a layer that does not exist, the nearest one's defaults keep the fault from being told as keys that are missing.
+    said = str(resolved.get("layer"))
+    name = said if said in layers else next(iter(get_close_matches(said, layers, n=1, cutoff=0)), "")
     fields = set(kind_of(resolved).model_fields)
-    for key, value in (layer.defaults if layer else {}).items():
+    for key, value in (layers[name].defaults if name else {}).items():
         source: Loc = (name, "defaults", key)
         if key in SECTIONS:
             if isinstance(resolved.get(key), dict):

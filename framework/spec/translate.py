@@ -113,6 +113,8 @@ def _yaml_loc(loc: tuple[int | str, ...], document: Document, above: Loc) -> Loc
     for position, part in enumerate(loc):
         last = position == len(loc) - 1
         known = (*above, *kept, part) in document.values
+        if part in _TAGS and not last and kept and isinstance(kept[-1], int):
+            continue  # the kind of a check, not a key below it
         if not known and isinstance(part, str) and (part in _TAGS or _CLASS.match(part) or "[" in part or part == "str"):
             continue
         if known or last or isinstance(part, int) or kept == ():

@@ -88,7 +88,8 @@ class Around:
             return None
         carried: dict[str, str] = {}
         if outline.sources:
-            below = [self.visible(source, asking | {name}) or {} for source in outline.sources]
+            # Of a source that is not known nothing is said, so neither of what would be carried over from it.
+            below = [self.visible(source, asking | {name}) or FILE_TECHNICAL for source in outline.sources]
             carried = {column: FILE_TECHNICAL[column] for column in CARRIED if all(column in one for one in below)}
         return {**outline.technical, **carried, **outline.columns}
 

@@ -43,6 +43,8 @@ class Rows:
     own: set[str] = field(default_factory=set)
     """The table's own columns, which hide the source's of the same name."""
     own_used: set[str] = field(default_factory=set)
+    below: set[str] = field(default_factory=set)
+    """The table's own columns that are declared further down, and that the source has too."""
 
     def add(self, name: str, value: Value, *, is_own: bool = False) -> None:
         """Let expressions see a column."""
@@ -69,6 +71,9 @@ class Rows:
             )
             return Value()
         self.use(name, fields[0].name.lower() if fields else "*")
+        if name in self.below and name not in reading.bound:
+            what = f'"{first.name}" is the source\'s here; the table\'s own "{first.name}" is declared below.'
+            reading.report("read-before-declared", first, what, "move this column below it.")
         return of_field(value, fields, reading)
 
     def query(self, node: exp.Expr, reading: Reading) -> Value:
@@ -199,8 +204,13 @@ class Examination:
                 report("unstable-value", node, f"{why[0].upper()}{why[1:]}.", "use what was delivered, such as _load_timestamp.")
         return value
 
-    def fits(self, value: Value, declared: str, loc: Loc, column: str, *, stops: bool, may_lose: bool = False) -> None:
-        """Note where a value cannot become the declared type, or loses something; `stops` tells whether bad text stops a run."""
+    def fits(  # noqa: PLR0913 - a value, its type, and how strictly they are compared
+        self, value: Value, declared: str, loc: Loc, column: str, *, stops: bool, may_lose: bool = False, is_plain: bool = False
+    ) -> None:
+        """Note where a value cannot become the declared type, or loses something.
+
+        `stops` tells whether bad text stops a run; `is_plain` that no expression stands between the input and the column.
+        """
         type_ = read_type(declared)
         if not value.type.is_known:
             return
@@ -210,12 +220,27 @@ class Examination:
         elif stops and value.type.family == "text" and type_.family not in {"text", "binary"} and not value.is_constant:
             what = f"The value is text; cast to {type_}, it stops the table at the first that cannot be read."
             self.say("unsafe-cast", loc, what, f"write `try_cast(… as {type_})`.", column=column)
+        elif self._is_retyped(value, type_, is_plain=is_plain):
+            what = f"The {'input has the column as' if is_plain else 'value is'} {value.type}; here it is declared as {type_}."
+            fix = f"declare `type: {value.type}`, or write an `expr` that makes it {type_}."
+            self.say("retyped-column", loc, what, fix, column=column)
         elif value.is_exact and not may_lose and (lost := loss(value.type, type_)):
             if value.is_aggregated and value.type.base == "decimal" and lost == "its greatest values":
                 return  # Spark gives a sum ten digits more, to be on the safe side
             what = f"The value is of type {value.type}; as {type_} it loses {lost}."
             fix = f"declare `type: {value.type}`, round it on purpose, or accept the warning with a reason."
             self.say("lossy-cast", loc, what, fix, column=column)
+
+    def _is_retyped(self, value: Value, type_: Type, *, is_plain: bool) -> bool:
+        """Tell whether a value becomes another kind of type, with nothing in the contract that says so."""
+        families = {value.type.family, type_.family}
+        if len(families) == 1 or value.is_constant:
+            return False
+        return families == {"number", "boolean"} or (is_plain and not self._is_delivered(value))
+
+    def _is_delivered(self, value: Value) -> bool:
+        """Tell whether a value comes from files or reference data, where everything is text."""
+        return any(not (one := self.around.outlines.get(origin.table)) or one.technical for origin in value.origins)
 
     # What every contract says
 

@@ -76,7 +76,7 @@ class GroupedExamination(Examination):
         else:
             value = Value()
         rows.add(column.name, value)
-        self.fits(value, column.type, (*loc, "type"), column.name, stops=True)
+        self.fits(value, column.type, (*loc, "type"), column.name, stops=True, is_plain=not column.expr)
         self.say_method(column, column.expr, value, loc)
         self.keep(column, value, column.type, loc, column.expr or "")
         results.add(column.name, value.as_type(read_type(column.type)) if column.name.lower() not in self.broken else Value())

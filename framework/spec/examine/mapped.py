@@ -130,8 +130,10 @@ class MappedExamination(Examination):
     def _columns(self, source: TableSource, at: Loc, rows: Rows) -> dict[str, Value]:
         own: dict[str, Value] = {}
         in_key = self._in_key()
+        plain = {column.name.lower() for column in self.table.columns if self._takes_over(column, source)}
         for i, column in enumerate(self.table.columns):
             loc: Loc = ("columns", i)
+            rows.below = {one.name.lower() for one in self.table.columns[i + 1 :]} & set(rows.columns) - plain
             if column.name.lower() in self.broken:
                 own[column.name.lower()] = Value()
                 rows.add(column.name, Value(), is_own=True)
@@ -144,6 +146,12 @@ class MappedExamination(Examination):
             self._default(column, loc)
             self.say_method(column, source.columns.get(column.name, column.expr), given or value, loc)
         return own
+
+    @staticmethod
+    def _takes_over(column: MappedColumn, source: TableSource) -> bool:
+        """Tell whether a column is the source's of the same name, unchanged."""
+        changed = any(check.otherwise == "set_null" for check in column.checks)
+        return column.name not in source.columns and column.expr is None and column.lookup is None and not changed and column.default is None
 
     def _in_key(self) -> set[str]:
         dedupe = self.table.dedupe
@@ -167,7 +175,7 @@ class MappedExamination(Examination):
         if name in rows.columns and not column.lookup:
             rows.use(name)
             value = rows.columns[name]
-            self.fits(value, column.type, (*loc, "type"), column.name, stops=False, may_lose=column.unreadable is not None)
+            self.fits(value, column.type, (*loc, "type"), column.name, stops=False, may_lose=column.unreadable is not None, is_plain=True)
             return value
         if column.lookup is None and column.default is None:
             what = f'The source {source.table} has no column "{column.name}", and nothing says what it is made of.'
@@ -388,6 +396,9 @@ def say_taken(examination: Examination, join: Join | Lookup, take: Mapping[str, 
     here_known = examination.known(on, (*loc, "on"), rows.names.values())
     for here in on:
         rows.use(here)
+        if here.lower() in rows.below:
+            what = f'"{here}" is the source\'s here; the table\'s own "{here}" is declared below.'
+            examination.say("read-before-declared", examination.inside((*loc, "on"), here), what, "move this column below it.")
     if there is None:
         return {}
     there_known = examination.known(on.values(), (*loc, "on"), there)

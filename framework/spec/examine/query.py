@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from framework.spec.table import QueryTable
 
 Output = dict[str, tuple[str, Value]]
+Columns_ = dict[str, tuple[str, Value]] | None
 """Columns of a query by lower-case name: the name as written, and what is known of the values."""
 
 
@@ -50,7 +51,8 @@ class QueryExamination(Examination):
                 names = [name for name, _ in output.values()]
                 self.say("unknown-column", (*loc, "name"), what, did_you_mean(column.name, names), column=column.name)
             value = found[1] if found else Value()
-            self.fits(value, column.type, (*loc, "type"), column.name, stops=True)
+            is_plain = isinstance(query.plain.get(column.name.lower()), exp.Column)
+            self.fits(value, column.type, (*loc, "type"), column.name, stops=True, is_plain=is_plain)
             rows.add(column.name, value.as_type(read_type(column.type)))
             self.say_method(column, query.said.get(column.name.lower()), value, loc)
         for name, node in query.names.items():
@@ -110,6 +112,8 @@ class Relation:
     alias: str
     columns: dict[str, tuple[str, Value]] | None
     """None where the columns are not known."""
+    keys: tuple[frozenset[str], ...] | None = None
+    """Sets of columns that name one row at most each; None where it is not known."""
 
 
 @dataclass
@@ -200,8 +204,11 @@ class Query:
         self.examination = examination
         self.reads: set[tuple[str, str]] = set()
         self.names: dict[str, exp.Expr] = {}
+        self.plain: dict[str, exp.Expr] = {}
         self.said: dict[str, str] = {}
         self._depth = 0
+        self._kept: list[Output] = []
+        self._keys_of: dict[int, tuple[frozenset[str], ...]] = {}
 
     def report(self, code: str, node: exp.Expr, what: str, fix: str) -> None:
         """Tell a problem at its place in the YAML."""
@@ -286,17 +293,59 @@ class Query:
     def _add(self, select: Select, node: exp.Expr, side: str) -> None:
         """Add what stands in a FROM or JOIN to what the SELECT sees."""
         alias = node.alias_or_name
+        keys: tuple[frozenset[str], ...] | None = None
         columns: dict[str, tuple[str, Value]] | None = None
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
             columns = self._table(node, select)
+            keys = self._table_keys(node, select, columns)
         elif isinstance(node, exp.Subquery):
             columns = self.output(node.this, select.ctes, [*select.relations, *select.outer])
-        if side == "RIGHT" or side == "FULL":
+            keys = self._keys_of.get(id(columns))
+        if side in {"RIGHT", "FULL"}:
             for relation in select.relations:
                 relation.columns = _maybe_null(relation.columns)
         if side in {"LEFT", "FULL"}:
             columns = _maybe_null(columns)
-        select.relations.append(Relation(alias, columns))
+        select.relations.append(Relation(alias, columns, keys))
+
+    def _table_keys(self, node: exp.Table, select: Select, columns: Columns_) -> tuple[frozenset[str], ...] | None:
+        if node.name.lower() in select.ctes:
+            return self._keys_of.get(id(columns))
+        around = self.examination.around
+        if node.name in around.references and node.name not in around.outlines:
+            reference = around.references[node.name]
+            return tuple(frozenset({name.lower()}) for name in reference.columns if not reference.repeats(name))
+        if node.name not in around.outlines:
+            return None
+        key = around.key(node.name)
+        return (frozenset(name.lower() for name in key),) if key else ()
+
+    def _say_multiplies(self, select: Select, on: exp.Expr, join: exp.Join) -> None:
+        """Note a join whose equal columns are the whole key of neither side."""
+        right = select.relations[-1]
+        equal: dict[str, set[str]] = {}
+        for one in on.find_all(exp.EQ):
+            for part in (one.this, one.expression):
+                if isinstance(part, exp.Column):
+                    relation = self._holder(select, part)
+                    if relation:
+                        equal.setdefault(relation.alias.lower(), set()).add(part.name.lower())
+        others = [one for one in select.relations[:-1] if one.alias.lower() in equal]
+        if right.keys is None or not others or any(one.keys is None for one in others):
+            return
+        for one in (right, *others):
+            if any(key <= equal.get(one.alias.lower(), set()) for key in one.keys or ()):
+                return
+        named = ", ".join(sorted(equal.get(right.alias.lower(), set())))
+        what = f"Nothing says that {named} names one row of {right.alias}, nor one of {', '.join(one.alias for one in others)}."
+        fix = "join on the whole key of one side, gather one side first, or accept the warning with a reason."
+        self.report("multiplying-join", join.this, what, fix)
+
+    @staticmethod
+    def _holder(select: Select, node: exp.Column) -> Relation | None:
+        if node.table:
+            return next((one for one in select.relations if one.alias.lower() == node.table.lower()), None)
+        return next((one for one in select.relations if one.columns and node.name.lower() in one.columns), None)
 
     def _table(self, node: exp.Table, select: Select) -> dict[str, tuple[str, Value]] | None:
         name = node.name
@@ -316,6 +365,8 @@ class Query:
         if on:
             self._read(select, on, is_condition=True)
             self._say_nulls(select, on, side, kind)
+            if kind not in {"SEMI", "ANTI"}:
+                self._say_multiplies(select, on, join)
         elif using:
             self._using(select, before, using, side)
         elif kind not in {"CROSS"} and not join.args.get("method") and not isinstance(join.this, exp.Lateral | exp.Unnest):
@@ -386,8 +437,31 @@ class Query:
             select.aliases[name.lower()] = value
             if self._depth == 1:
                 self.names[name.lower()] = part
+                self.plain[name.lower()] = part.this if isinstance(part, exp.Alias) else part
                 self.said[name.lower()] = (part.this if isinstance(part, exp.Alias) else part).sql("databricks", normalize_functions=False)
-        return output if is_known else None
+        if not is_known:
+            return None
+        self._note_key(tree, select, output, keys, is_gathered=is_gathered)
+        return output
+
+    def _note_key(self, tree: exp.Select, select: Select, output: Output, keys: list[exp.Expr], *, is_gathered: bool) -> None:
+        """Note which columns of a query's result name one row of it, where that follows from how it is made."""
+        by_node = {part.alias_or_name.lower(): part.this if isinstance(part, exp.Alias) else part for part in tree.expressions}
+        if tree.args.get("distinct"):
+            self._keys_of[id(output)] = (frozenset(output),)
+        elif is_gathered:
+            names = [next((name for name, node in by_node.items() if _same(node, key)), None) for key in keys]
+            self._keys_of[id(output)] = (frozenset(name for name in names if name),) if all(names) else ()
+        elif len(select.relations) == 1 and select.relations[0].keys is not None:
+            plain = {node.name.lower(): name for name, node in by_node.items() if isinstance(node, exp.Column) and not node.is_star}
+            starred = any(part.is_star for part in tree.expressions)
+            found = [
+                frozenset(name if starred and name not in plain else plain[name] for name in key)
+                for key in select.relations[0].keys
+                if all(name in plain or (starred and name in output) for name in key)
+            ]
+            self._keys_of[id(output)] = tuple(found)
+        self._kept.append(output)  # an id stays its own only as long as the thing lives
 
     def _keys(self, tree: exp.Select, select: Select) -> tuple[list[exp.Expr], set[str]]:
         """Return what a query groups by, and the names among it."""

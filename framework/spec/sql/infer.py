@@ -22,6 +22,7 @@ from framework.spec.sql.types import (
     DATE,
     DOUBLE,
     INT,
+    SOME_NUMBER,
     STRING,
     TIMESTAMP,
     UNKNOWN,
@@ -353,7 +354,7 @@ def _result(node: exp.Expr, left: Type, right: Type) -> Type:
     if isinstance(node, exp.IntDiv):
         return BIGINT
     if isinstance(node, exp.Div):
-        return DOUBLE if both.base not in {"decimal"} else UNKNOWN
+        return DOUBLE if both.base != "decimal" else SOME_NUMBER
     if both.base != "decimal" or isinstance(node, exp.Mod):
         return both
     one, other = decimal_of(left), decimal_of(right)
@@ -364,7 +365,7 @@ def _result(node: exp.Expr, left: Type, right: Type) -> Type:
 
 
 def _fitted(precision: int, scale: int) -> Type:
-    return Type("decimal", precision, scale) if precision <= 38 else UNKNOWN  # noqa: PLR2004 - Spark's widest decimal
+    return Type("decimal", precision, scale) if precision <= 38 else SOME_NUMBER  # noqa: PLR2004 - Spark's widest decimal
 
 
 def _with_time(reading: Reading, node: exp.Expr, left: Value, right: Value) -> Value:
@@ -701,7 +702,7 @@ def _aggregate_type(name: str, values: Sequence[Value]) -> Type:
             return Type("decimal", min(38, first.precision + 10), first.scale)
         return DOUBLE if first.family == "number" else UNKNOWN
     if name in {"avg", "mean", "try_avg"}:
-        return DOUBLE if first.base in WHOLE or first.base in {"double", "float"} else UNKNOWN
+        return DOUBLE if first.base in {*WHOLE, "double", "float"} else SOME_NUMBER if first.base == "decimal" else UNKNOWN
     if name in {"collect_list", "collect_set", "array_agg"}:
         return Type("array", of=(first,)) if first.is_known else UNKNOWN
     return functions()[name].returned(first)
@@ -805,7 +806,8 @@ def _transform(_: Reading, __: exp.Expr, values: Sequence[Value]) -> Value:
 def _try_divide(_: Reading, __: exp.Expr, values: Sequence[Value]) -> Value:
     both = {value.type.base for value in values}
     whole = both <= {*WHOLE, "double", "float"}
-    return made_of(values, DOUBLE if whole else UNKNOWN)
+    numbers = all(value.type.family == "number" for value in values)
+    return made_of(values, DOUBLE if whole else SOME_NUMBER if numbers else UNKNOWN)
 
 
 _SPECIAL: dict[str, Callable[[Reading, exp.Expr, Sequence[Value]], Value]] = {

@@ -11,6 +11,7 @@ from functools import lru_cache
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
+from sqlglot.tokens import Token, TokenType
 
 from framework.spec.sql.functions import is_aggregate
 
@@ -64,7 +65,7 @@ def parsed(sql: str) -> exp.Expr:
         raise InvalidSqlError("one expression is expected, not a query or a part of one")
     expression: exp.Expr = tree.expressions[0]
     if isinstance(expression, exp.Alias):
-        raise InvalidSqlError(f'a name ("{expression.alias}") has no place here; the column has one already')
+        raise InvalidSqlError(f'"{expression.alias}" stands behind the expression without an operator; the column has its name already')
     return expression
 
 
@@ -85,7 +86,11 @@ def _parse(text: str, prefix: int) -> exp.Expr:
     if len(text) > _MOST_CHARACTERS:
         raise InvalidSqlError(f"the text has {len(text):,} characters; {_MOST_CHARACTERS:,} are taken at most")
     try:
-        trees = sqlglot.parse(text, dialect=_DIALECT)
+        tokens = _DIALECT.tokenize(text)
+        _check_brackets(tokens, prefix)
+        trees = _DIALECT.parser().parse(tokens, text)
+    except InvalidSqlError:
+        raise
     except sqlglot.errors.ParseError as error:
         raise _located(error, text, prefix) from error
     except (sqlglot.errors.SqlglotError, RecursionError, ValueError, TypeError, AttributeError) as error:
@@ -94,6 +99,29 @@ def _parse(text: str, prefix: int) -> exp.Expr:
     if len(trees) != 1 or trees[0] is None:
         raise InvalidSqlError("one statement is expected" if any(trees) else "there is nothing")
     return trees[0]
+
+
+_OPENING = {TokenType.L_PAREN: TokenType.R_PAREN, TokenType.L_BRACKET: TokenType.R_BRACKET}
+
+
+def _check_brackets(tokens: list[Token], prefix: int) -> None:
+    """Check what sqlglot lets pass: a bracket that is left open after `cast` and its like, a comma with nothing behind it."""
+    open_: list[Token] = []
+    before: Token | None = None
+    for token in tokens:
+        kind = token.token_type
+        if kind in _OPENING:
+            open_.append(token)
+        elif kind in _OPENING.values():
+            if not open_ or _OPENING[open_.pop().token_type] is not kind:
+                raise InvalidSqlError("a bracket is closed that is not open", token.start - prefix)
+            if before is not None and before.token_type is TokenType.COMMA:
+                raise InvalidSqlError("nothing follows the comma", before.start - prefix)
+        elif kind is TokenType.COMMA and before is not None and before.token_type in {TokenType.COMMA, TokenType.L_PAREN}:
+            raise InvalidSqlError("nothing stands before the comma", token.start - prefix)
+        before = token
+    if open_:
+        raise InvalidSqlError("a bracket is not closed", open_[-1].start - prefix)
 
 
 def _located(error: sqlglot.errors.ParseError, text: str, prefix: int) -> InvalidSqlError:

@@ -48,6 +48,9 @@ UNKNOWN, VOID = Type("unknown"), Type("void")
 STRING, BOOLEAN, INT, BIGINT, DOUBLE = (Type(base) for base in ("string", "boolean", "int", "bigint", "double"))
 DATE, TIMESTAMP, BINARY = (Type(base) for base in ("date", "timestamp", "binary"))
 
+SOME_NUMBER = Type("decimal", 38, 18)
+"""A number of which arithmetic leaves no more to be told; it is never exact."""
+
 WHOLE = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 20}
 """Whole numbers, and how many digits a decimal needs to hold any of them."""
 

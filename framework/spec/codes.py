@@ -39,7 +39,7 @@ description: One row per visitor and day.
 source: bronze_visits
 columns:
   - {name: visitor, type: bigint, required: true}
-  - {name: came_on, type: date, expr: came_at, required: true}
+  - {name: came_on, type: date, expr: came_at, formats: [iso8601], required: true}
   - {name: minutes, type: int, expr: "try_cast(state as int)"}
   - {name: pages, type: int, expr: "try_cast(state as int)"}
 dedupe: {key: [visitor, came_on], tie_break: [_load_timestamp desc, _source_file desc, _row_number desc]}
@@ -273,7 +273,7 @@ CODES: dict[str, Code] = {
         "A table reads from a later layer.",
         "One job runs a layer, in the order of metadata/layers.yml: the table would always be one run behind.",
         "source: gold_days\ncolumns: [{name: came_on, type: date}]\ndedupe: {key: [came_on], latest_by: [came_on]}",
-        "source: bronze_visits\ncolumns: [{name: came_on, type: date, expr: came_at}]\ndedupe: {exact_repeats: true}",
+        "source: bronze_visits\ncolumns: [{name: came_on, type: date, expr: came_at, formats: [iso8601]}]\ndedupe: {exact_repeats: true}",
     ),
     # Expressions
     "unknown-function": Code(
@@ -345,6 +345,13 @@ CODES: dict[str, Code] = {
         "columns:\n  - {name: came_on, type: date}\n  - {name: minutes, type: smallint, measure: max(minutes)}",
         "columns:\n  - {name: came_on, type: date}\n  - {name: minutes, type: int, measure: max(minutes)}",
         base="gold",
+        is_warning=True,
+    ),
+    "unstated-format": Code(
+        "Text is read as a date or a time, and nothing says how it is written.",
+        "ISO 8601 is assumed; anything else becomes null, or a refused row.",
+        "columns:\n  - {name: came_at, type: date}\ndedupe: {exact_repeats: true}",
+        "columns:\n  - {name: came_at, type: date, formats: [iso8601, dd.MM.yyyy]}\ndedupe: {exact_repeats: true}",
         is_warning=True,
     ),
     "retyped-column": Code(
@@ -424,6 +431,13 @@ CODES: dict[str, Code] = {
         "says by which method it ceases to be, and why.",
         "columns:\n  - {name: mail, type: string}\ndedupe: {exact_repeats: true}",
         "columns:\n  - {name: mail, type: string, pii: contact}\ndedupe: {exact_repeats: true}",
+    ),
+    "pii-from-nowhere": Code(
+        "A column is said to hold personal data, and the only column that it is made of is not.",
+        "One of the two is wrong: either this column is protected for nothing, or the other one is not protected.",
+        "columns:\n  - {name: state, type: string, pii: contact}\ndedupe: {exact_repeats: true}",
+        "columns:\n  - {name: mail, type: string, pii: contact}\ndedupe: {exact_repeats: true}",
+        is_warning=True,
     ),
     "false-declassification": Code(
         "A column is declassified by a method that its expression does not use.",

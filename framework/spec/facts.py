@@ -123,7 +123,7 @@ def facts_from(record: dict[str, Any]) -> Facts:
         **{
             **record,
             "spot": Spot(*record["spot"]),
-            "columns": {column.name: column for column in columns},
+            "columns": {column.name.lower(): column for column in columns},
             "reads": {(table, column) for table, column in record["reads"]},
             "uses": set(record["uses"]),
             "needs": [Need(table, column, code, Spot(*spot), what, fix) for table, column, code, spot, what, fix in record["needs"]],

@@ -193,6 +193,14 @@ def _undeclared(lineage: Lineage) -> Iterator[Said]:
                     what = f'{column.name} is made of personal data of the class "{kind}": {_way(lineage, trail)}.'
                     fix = f"add `pii: {kind}`, or `declassified:` with a method and a reason."
                     yield "undeclared-pii", column.spot, what, fix, table, column.name
+            if len(column.origins) == 1 and facts.kind != "files":
+                origin = column.origins[0]
+                for kind in column.pii:
+                    if kind not in inherited and origin.table in lineage.facts:
+                        other = lineage.name((origin.table, origin.column))
+                        what = f'{column.name} is said to hold "{kind}", and {other}, which it is made of, is not.'
+                        fix = f"add `pii: {kind}` to {other}, or take it away here."
+                        yield "pii-from-nowhere", column.spot, what, fix, table, column.name
             for kind in column.declassified:
                 if kind not in inherited:
                     what = f'{column.name} is declassified from "{kind}", and is made of no such data.'

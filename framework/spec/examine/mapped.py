@@ -170,18 +170,25 @@ class MappedExamination(Examination):
         if sql:
             value = self.read(sql, where, rows, column=column.name, in_key=is_key)
             self.fits(value, column.type, where, column.name, stops=False, may_lose=column.unreadable is not None)
+            self._say_format(column, value, loc)
             return value
         name = column.name.lower()
         if name in rows.columns and not column.lookup:
             rows.use(name)
             value = rows.columns[name]
             self.fits(value, column.type, (*loc, "type"), column.name, stops=False, may_lose=column.unreadable is not None, is_plain=True)
+            self._say_format(column, value, loc)
             return value
         if column.lookup is None and column.default is None:
             what = f'The source {source.table} has no column "{column.name}", and nothing says what it is made of.'
             fix = f"add `expr:`, or {did_you_mean(column.name, rows.names.values())}"
             self.say("unknown-column", (*loc, "name"), what, fix, column=column.name)
         return None
+
+    def _say_format(self, column: MappedColumn, given: Value, loc: Loc) -> None:
+        if given.type.family == "text" and not given.is_constant and read_type(column.type).family == "time" and not column.formats:
+            what = f"Text is read as {column.type}, and nothing says how it is written."
+            self.say("unstated-format", (*loc, "type"), what, "add `formats: [iso8601]`, or what the source has.", column=column.name)
 
     def _typed(self, column: MappedColumn, given: Value | None, rows: Rows, loc: Loc, source: TableSource) -> Value:
         """Return the column's value once it is read as its type, looked up, checked and filled with its default."""

@@ -76,7 +76,13 @@ def reference() -> str:
         parts += [f"### {_title(model)}", _doc(model), _table(model)]
         waiting += _below(model)
     parts.append("## Metadata")
-    for model, file in ((Folders, "environments.yml, kind: folders"), (Catalog, "environments.yml, kind: catalog"), (Layer, "layers.yml"), (Principal, "principals.yml"), (PiiClass, "pii.yml")):
+    for model, file in (
+        (Folders, "environments.yml, kind: folders"),
+        (Catalog, "environments.yml, kind: catalog"),
+        (Layer, "layers.yml"),
+        (Principal, "principals.yml"),
+        (PiiClass, "pii.yml"),
+    ):
         parts += [f"### {file}", _doc(model), _table(model)]
     return "\n\n".join(parts) + "\n"
 

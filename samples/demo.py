@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table as Grid
 
-from framework.cli import print_report
+from framework.cli.reports import print_report
 from framework.lakehouse.lakehouse import Lakehouse
 from framework.lakehouse.session import start_session
 from framework.runner import run

@@ -250,8 +250,8 @@ CODES: dict[str, Code] = {
     "overlapping-patterns": Code(
         "A file could be claimed by two tables.",
         "Its rows would be loaded twice, once as something that they are not.",
-        "files: {pattern: [\"visits_*.csv\"]}",
-        "files: {pattern: [\"calls_*.csv\"]}",
+        'files: {pattern: ["visits_*.csv"]}',
+        'files: {pattern: ["calls_*.csv"]}',
         base=None,
     ),
     "multiplying-join": Code(
@@ -358,7 +358,7 @@ CODES: dict[str, Code] = {
         "A column is taken over as it is, and declared as another kind of type.",
         "One of the two contracts is wrong about what the column holds; where it is meant, an `expr` says so.",
         "columns:\n  - {name: came_on, type: string}\n  - {name: visits, type: bigint, measure: count(*)}",
-        'columns:\n  - {name: came_on, type: string, expr: "date_format(came_on, \'yyyy-MM-dd\')"}\n'
+        "columns:\n  - {name: came_on, type: string, expr: \"date_format(came_on, 'yyyy-MM-dd')\"}\n"
         "  - {name: visits, type: bigint, measure: count(*)}",
         base="gold",
         is_warning=True,

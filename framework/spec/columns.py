@@ -101,7 +101,9 @@ class MappedColumn(Column):
         for i, check in enumerate(self.checks):
             if check.otherwise == "set_null":
                 what = "The check empties a value that is required."
-                raise CodedError("contradiction", what, "say `otherwise: quarantine`, or make the column optional.", at=("checks", i, "otherwise"))
+                raise CodedError(
+                    "contradiction", what, "say `otherwise: quarantine`, or make the column optional.", at=("checks", i, "otherwise")
+                )
         return self
 
 

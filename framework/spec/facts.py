@@ -73,6 +73,14 @@ class Outline(NamedTuple):
     required: tuple[str, ...]
 
 
+def outline_from(record: list[Any]) -> Outline:
+    """Return the outline that was kept as a list."""
+    table, layer, columns, key, sources, technical, nonzero, required = record
+    return Outline(
+        table, layer, columns, tuple(key), None if sources is None else tuple(sources), technical, tuple(nonzero), tuple(required)
+    )
+
+
 @dataclass
 class Facts:
     """What follows from one contract."""

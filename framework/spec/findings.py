@@ -63,9 +63,7 @@ class Findings:
             where = problem.where.path.absolute()
             return any(where == path or path in where.parents for path in wanted)
 
-        return Findings(
-            tuple(filter(is_wanted, self.problems)), tuple(one for one in self.accepted if is_wanted(one.problem)), self.layers
-        )
+        return Findings(tuple(filter(is_wanted, self.problems)), tuple(one for one in self.accepted if is_wanted(one.problem)), self.layers)
 
     def as_record(self, root: Path) -> dict[str, Any]:
         """Return the findings as plain lists and mappings, places below `root`."""
@@ -89,9 +87,18 @@ def problem_as_list(problem: Problem, root: Path) -> list[Any]:
     """Return a problem as a plain list, its place below `root`."""
     where = problem.where
     path = str(where.path.relative_to(root)) if where.path.is_relative_to(root) else str(where.path)
-    return [path, where.line, where.column, where.length, problem.code, problem.what, problem.why, problem.fix, problem.table, problem.column]
-
-
+    return [
+        path,
+        where.line,
+        where.column,
+        where.length,
+        problem.code,
+        problem.what,
+        problem.why,
+        problem.fix,
+        problem.table,
+        problem.column,
+    ]
 
 
 def problem_from(one: Iterable[Any], root: Path) -> Problem:

@@ -49,7 +49,6 @@ class Document:
             loc = loc[:-1]
         return self.values.get(loc, Place(self.path))
 
-
     def spot(self, loc: Loc, offset: int, length: int = 1) -> Place:
         """Return the place of a part of the text at `loc`: `offset` characters into the value, as YAML gives it."""
         start = self.place(loc)
@@ -175,7 +174,7 @@ def _unsupported(path: Path, text: str) -> Problem | None:
     return None
 
 
-_SUSPECT = re.compile(r"[&*!][^\s&*!]|<<")
+_SUSPECT = re.compile(r"(?:^|[\s\[{,])[&*!]\S|<<", re.MULTILINE)
 
 
 def _value(node: yaml.Node, loc: Loc, document: Document, problems: list[Problem]) -> Any:

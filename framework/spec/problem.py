@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from framework.spec.codes import CODES
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-@dataclass(frozen=True, order=True)
-class Place:
+
+class Place(NamedTuple):
     """A spot in a file; line and column count from 1."""
 
     path: Path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from framework.spec.cache import digest, project_files
 from framework.spec.examine.around import Around, outline_of
 from framework.spec.examine.kinds import examined
-from framework.spec.facts import Facts, Outline, Spot, facts_from
+from framework.spec.facts import Facts, Outline, Spot, facts_from, outline_from
 from framework.spec.findings import Findings, check_root, find_root, problem_as_list, problem_from
 from framework.spec.lineage import Lineage, judged
 from framework.spec.problem import CannotRunError, ContractError, Problem, did_you_mean
@@ -232,7 +232,7 @@ class _Reader:
         found = _File(name, table_named_in(content), key, kept if kept and kept["key"] == key else None)
         twice = found.table is not None and self.by_table.get(found.table) != name
         if found.kept and not self.models and not twice:
-            found.outline = Outline(*found.kept["outline"])
+            found.outline = outline_from(found.kept["outline"])
             found.patterns = _patterns_from(found.kept["patterns"])
             return found
         self._parse(found)
@@ -321,6 +321,4 @@ def _key_of(around: Around, name: str) -> str:
 
 def _asked_of(table: Table) -> set[str]:
     """Return the tables whose measures are thresholds of a table's quality checks."""
-
-
     return {other[0] for text in table.quality if (other := asked(text).other)}

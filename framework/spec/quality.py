@@ -69,10 +69,15 @@ def asked(text: str) -> Asked:
         raise _invalid(text, "a check is a measure, a comparison and a threshold, such as `row_count > 0`")
     metric, columns = found["metric"], _listed(found["columns"])
     if metric not in METRICS:
-        raise CodedError("invalid-quality", f'There is no measure "{metric}".', nearest(metric, METRICS, f"Known here: {', '.join(METRICS)}."))
+        raise CodedError(
+            "invalid-quality", f'There is no measure "{metric}".', nearest(metric, METRICS, f"Known here: {', '.join(METRICS)}.")
+        )
     if len(columns) not in METRICS[metric]:
         least = METRICS[metric].start
-        raise _invalid(text, f"`{metric}` takes {'no column' if not least and len(METRICS[metric]) == 1 else 'a column' if len(METRICS[metric]) == 1 else 'columns'}")
+        raise _invalid(
+            text,
+            f"`{metric}` takes {'no column' if not least and len(METRICS[metric]) == 1 else 'a column' if len(METRICS[metric]) == 1 else 'columns'}",
+        )
     threshold = found["threshold"].strip()
     other = _threshold(text, metric, found["operator"], threshold)
     return Asked(metric, columns, _listed(found["by"]), found["operator"], threshold, other)

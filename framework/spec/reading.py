@@ -73,7 +73,9 @@ def unread_files(root: Path, files: Files) -> list[Problem]:
 
 def contract_files(files: Files) -> list[str]:
     """Return the paths of the contracts."""
-    return [name for name in below(files, "contracts") if PurePosixPath(name).suffix in _READ and not PurePosixPath(name).name.startswith(".")]
+    return [
+        name for name in below(files, "contracts") if PurePosixPath(name).suffix in _READ and not PurePosixPath(name).name.startswith(".")
+    ]
 
 
 def table_named_in(content: bytes | None) -> str | None:
@@ -169,9 +171,7 @@ def read_references(root: Path, files: Files, problems: list[Problem]) -> dict[s
     return found
 
 
-def read_contract(
-    document: Document, others: Mapping[str, Document], read: ReadMetadata, problems: list[Problem]
-) -> Contract | None:
+def read_contract(document: Document, others: Mapping[str, Document], read: ReadMetadata, problems: list[Problem]) -> Contract | None:
     """Return a contract with everything filled in; what of it could not be read is noted, and left out.
 
     None where too little is left.

@@ -74,10 +74,15 @@ def as_sarif(findings: Findings, start: Path, version: str) -> dict[str, Any]:
     ]
     results = [_result(problem, start, told) for problem in findings.problems]
     results += [
-        _result(one.problem, start, told) | {"suppressions": [{"kind": "inSource", "justification": one.reason}]} for one in findings.accepted
+        _result(one.problem, start, told) | {"suppressions": [{"kind": "inSource", "justification": one.reason}]}
+        for one in findings.accepted
     ]
     driver = {"name": "lakepact", "version": version, "rules": rules}
-    return {"$schema": _SARIF, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}]}
+    return {
+        "$schema": _SARIF,
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}],
+    }
 
 
 def _result(problem: Problem, start: Path, rules: list[str]) -> dict[str, Any]:

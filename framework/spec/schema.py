@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_LIKE = {"type": "string", "description": "The table whose source, joins, text, columns and checks this contract takes over where it has none."}
+_LIKE = {
+    "type": "string",
+    "description": "The table whose source, joins, text, columns and checks this contract takes over where it has none.",
+}
 _FILLED_IN = {"owner"}
 _FROM_LIKE = {"columns"}
 
@@ -100,7 +103,11 @@ def _open(key: str, one: dict[str, Any], owner: dict[str, Any]) -> None:
         one.pop("type", None)
         one.pop("additionalProperties", None)
     if key == "on" and "anyOf" in one:
-        one["anyOf"] = [names, {"type": "object", "additionalProperties": {"type": "string"}}, *([{"type": "string"}] if owner.get("properties", {}).get("reference") else [])]
+        one["anyOf"] = [
+            names,
+            {"type": "object", "additionalProperties": {"type": "string"}},
+            *([{"type": "string"}] if owner.get("properties", {}).get("reference") else []),
+        ]
     if key == "source" and "TableSource" in str(one):
         kept = {name: one[name] for name in ("description",) if name in one}
         one.clear()

@@ -112,7 +112,9 @@ class Join(Spec):
     @model_validator(mode="after")
     def _does_something(self) -> Join:
         if not self.take and self.missing == "keep":
-            raise CodedError("no-effect", "The join takes nothing and leaves nothing out.", "name columns in `take`, or say `missing: drop`.")
+            raise CodedError(
+                "no-effect", "The join takes nothing and leaves nothing out.", "name columns in `take`, or say `missing: drop`."
+            )
         return self
 
 

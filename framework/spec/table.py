@@ -151,7 +151,9 @@ class MappedTable(Table):
     @model_validator(mode="after")
     def _one_source(self) -> MappedTable:
         if self.source and self.sources:
-            raise CodedError("contradiction", "A table has a `source` or several `sources`, not both.", "keep one of them.", at=("sources",))
+            raise CodedError(
+                "contradiction", "A table has a `source` or several `sources`, not both.", "keep one of them.", at=("sources",)
+            )
         if not self.source and not self.sources:
             what = "Nothing says where the rows come from."
             raise CodedError("missing-key", what, "add `files:`, `source:`, `sources:` or `sql:`.")

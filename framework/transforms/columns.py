@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from framework.spec.checks import Holds, In
-from framework.spec.sql.parse import columns_in
 from framework.spec.names import quoted
 from framework.spec.rules import Rule, rules_of
+from framework.spec.sql.parse import columns_in
 from framework.transforms.cast import readable
 from framework.transforms.checks import broken_conditions, failing, false_if_null
 from framework.transforms.joins import MATCHED, with_taken

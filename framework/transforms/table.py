@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from framework.spec.dedupe import ExactRepeats, order
-from framework.spec.sql.parse import aggregates
 from framework.spec.history import Versions
 from framework.spec.names import quoted
 from framework.spec.rules import rules_of
+from framework.spec.sql.parse import aggregates
 from framework.spec.table import CARRIED, FILE_TECHNICAL, GroupedTable, MappedTable, QueryTable, Table
 from framework.transforms.checks import broken_conditions
 from framework.transforms.columns import mapped

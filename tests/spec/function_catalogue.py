@@ -71,7 +71,7 @@ def _described(spark: SparkSession, name: str) -> dict[str, Any]:
             arities.append(count)
     verdicts: dict[int, dict[str, list[str]]] = {}
     returns: dict[str, str] = {}
-    for count in [arity for arity in arities if arity <= 4][:2]:  # noqa: PLR2004 - more arguments tell nothing new
+    for count in [arity for arity in arities if arity <= 4][:2]:
         if count == 0:
             found, _ = _asked(spark, f"{name}(){over}")
             returns |= {"()": found} if found else {}

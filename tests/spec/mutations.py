@@ -12,8 +12,39 @@ if TYPE_CHECKING:
     from framework.spec.load import Document, Loc
     from framework.spec.problem import Place
 
-NAMES = {"source", "table", "like", "layer", "owner", "reference", "on", "take", "key", "group_by", "fill", "name", "pii", "of", "by", "from"}
-NAMES |= {"latest_by", "tie_break", "otherwise", "history", "column", "formats", "types", "grants", "in", "required", "missing", "method", "warning"}
+NAMES = {
+    "source",
+    "table",
+    "like",
+    "layer",
+    "owner",
+    "reference",
+    "on",
+    "take",
+    "key",
+    "group_by",
+    "fill",
+    "name",
+    "pii",
+    "of",
+    "by",
+    "from",
+}
+NAMES |= {
+    "latest_by",
+    "tie_break",
+    "otherwise",
+    "history",
+    "column",
+    "formats",
+    "types",
+    "grants",
+    "in",
+    "required",
+    "missing",
+    "method",
+    "warning",
+}
 SQL = {"expr", "measure", "sql", "columns"}
 TYPES = ("date", "boolean", "array<string>", "strng", "decimal(50,2)")
 
@@ -61,7 +92,12 @@ def mutations(document: Document) -> Iterator[Mutation]:
             yield Mutation("misspelt name", loc, place.line, _replaced(lines, place, word, misspelt(word)))
         if key == "type":
             for type_ in TYPES:
-                yield Mutation(f"retyped to {type_}", loc, place.line, _replaced(lines, place, value, f'"{type_}"' if lines[place.line - 1][place.column - 1 :].startswith(value) else type_))
+                yield Mutation(
+                    f"retyped to {type_}",
+                    loc,
+                    place.line,
+                    _replaced(lines, place, value, f'"{type_}"' if lines[place.line - 1][place.column - 1 :].startswith(value) else type_),
+                )
         if key in SQL or (len(loc) > 1 and loc[-2] == "columns" and isinstance(loc[-1], str)):
             yield from _broken(lines, loc, place, value)
         if isinstance(loc[-1], int):
@@ -75,9 +111,28 @@ def _broken(lines: list[str], loc: Loc, place: Place, sql: str) -> Iterator[Muta
         yield Mutation("bracket left open", loc, place.line, _replaced(lines, place, sql, sql[:-1]))
     function = re.search(r"[a-z_0-9]+(?=\()", sql)
     if function and function[0] not in {"cast", "in"}:
-        yield Mutation("misspelt function", loc, place.line, _replaced(lines, place, sql, sql.replace(function[0], misspelt(function[0]), 1)))
+        yield Mutation(
+            "misspelt function", loc, place.line, _replaced(lines, place, sql, sql.replace(function[0], misspelt(function[0]), 1))
+        )
     for word in dict.fromkeys(re.findall(r"(?<![\w'.%\[{-])[a-z_][a-z_0-9]+(?![\w('])", sql)):
-        if word not in {"case", "when", "then", "else", "end", "and", "or", "not", "is", "null", "as", "string", "rlike", "in", "distinct", "int"}:
+        if word not in {
+            "case",
+            "when",
+            "then",
+            "else",
+            "end",
+            "and",
+            "or",
+            "not",
+            "is",
+            "null",
+            "as",
+            "string",
+            "rlike",
+            "in",
+            "distinct",
+            "int",
+        }:
             new = re.sub(rf"(?<![\w'.]){word}\b", misspelt(word), sql, count=1)
             yield Mutation(f"misspelt {word}", loc, place.line, _replaced(lines, place, sql, new))
     yield Mutation("operator without operand", loc, place.line, _replaced(lines, place, sql, f"{sql} +"))

@@ -35,7 +35,9 @@ def problems_of(contract: Path, root: Path) -> list[tuple[int, str]]:
 def marks_of(contract: Path) -> list[tuple[int, str]]:
     """Return the line and code of each fault that a bad contract says it has."""
     lines = contract.read_text("utf-8").splitlines()
-    return sorted((number, code.strip()) for number, line in enumerate(lines, 1) for codes in MARK.findall(line) for code in codes.split(","))
+    return sorted(
+        (number, code.strip()) for number, line in enumerate(lines, 1) for codes in MARK.findall(line) for code in codes.split(",")
+    )
 
 
 @pytest.mark.parametrize("contract", BAD, ids=lambda path: path.stem)

@@ -41,6 +41,7 @@ def test_what_is_kept_says_the_same(root: Path) -> None:
     assert len(kept) == sum(name.startswith("contracts/") for name in files)
     again = examined_project(root, files, kept)
     assert again.findings == whole.findings
+    assert all(record is kept[name] for name, record in again.kept.items()), "nothing changed, so nothing is looked at again"
     assert findings_from(json.loads(json.dumps(whole.findings.as_record(root))), root) == whole.findings
     assert whole.project
     assert examined_project(root, files, kept, models=True).project.facts == whole.project.facts  # type: ignore[union-attr] # it is sound
@@ -106,7 +107,7 @@ def test_formats_for_programs(product_copy: Path) -> None:
     (record,) = as_records(found.problems)
     assert (record["code"], record["severity"], record["line"], record["column"]) == ("unknown-key", "error", 48, 1)
     line = as_github(found.problems, product_copy)
-    assert line.startswith("::error file=contracts/silver/sales.yml,line=48,col=1,endColumn=11,title=unknown-key::There is no key")
+    assert line.startswith("::error file=contracts/silver/sales.yml,line=48,col=1,endColumn=12,title=unknown-key::There is no key")
     assert "key%25" in line
     assert line.count("\n") == 1
     log = as_sarif(found, product_copy, "0")

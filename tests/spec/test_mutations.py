@@ -27,7 +27,6 @@ from tests.spec.mutations import Mutation, mutations
 if TYPE_CHECKING:
     from framework.spec.problem import Problem
     from framework.spec.project import Examined
-    from framework.spec.reading import Files
 
 FILES = project_files(ROOT)
 CONTRACTS = [name for name in FILES if name.startswith("contracts/")]
@@ -110,8 +109,8 @@ def test_whatever_is_written_there_is_never_a_traceback(data: st.DataObject, sou
 
 
 KEYS = st.sampled_from(
-    [*"table layer description owner source sources columns name type expr checks dedupe key history files pattern sql joins".split()]
-    + [*"group_by periods of types measure lookup reference on take in between matches grants accepted declassified from method".split()]
+    [*["table", "layer", "description", "owner", "source", "sources", "columns", "name", "type", "expr", "checks", "dedupe", "key", "history", "files", "pattern", "sql", "joins"]]
+    + [*["group_by", "periods", "of", "types", "measure", "lookup", "reference", "on", "take", "in", "between", "matches", "grants", "accepted", "declassified", "from", "method"]]
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | KEYS,

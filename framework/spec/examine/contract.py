@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from framework.spec.codes import CODES
 from framework.spec.facts import AGGREGATED, ColumnFacts, Facts, Need, Origin, Spot
-from framework.spec.problem import Problem, did_you_mean
+from framework.spec.problem import Place, Problem, did_you_mean
 from framework.spec.quality import NUMERIC, asked
 from framework.spec.sql.infer import Reading, of_field
 from framework.spec.sql.parse import InvalidSqlError, expression_span, name_of, parsed
@@ -17,15 +17,12 @@ from framework.spec.sql.types import UNKNOWN, Type, loss, never_casts, read_type
 from framework.spec.sql.values import NEVER, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from framework.spec.columns import Column, Declassified
     from framework.spec.examine.around import Around
     from framework.spec.load import Loc
-    from framework.spec.problem import Place
     from framework.spec.reading import Contract
-    from framework.spec.table import Table
 
 KINDS = {"FileTable": "files", "MappedTable": "mapped", "GroupedTable": "grouped", "QueryTable": "query"}
 
@@ -92,6 +89,7 @@ class Examination:
         table = contract.table
         self.table, self.document, self.around, self.defaults = table, contract.document, around, contract.origins
         self.broken = contract.broken
+        self._name = str(self.document.path.relative_to(around.root))
         self.problems: list[Problem] = []
         self.facts = Facts(
             table.table,
@@ -126,11 +124,9 @@ class Examination:
 
     def spotted(self, place: Place) -> Spot:
         """Return a place as it is kept between runs."""
-        return Spot(str(place.path.relative_to(self._root)), place.line, place.column, place.length)
-
-    @property
-    def _root(self) -> Path:
-        return self.around.root
+        path, line, column, length = place
+        name = self._name if path is self.document.path else str(path.relative_to(self.around.root))
+        return Spot(name, line, column, length)
 
     def say(  # noqa: PLR0913 - the parts of a problem
         self, code: str, loc: Loc | Place, what: str, fix: str, *, column: str = "", is_key: bool = False
@@ -138,7 +134,7 @@ class Examination:
         """Note a problem at `loc`; of a column that could not be read nothing more is said."""
         if column and column.lower() in self.broken:
             return
-        where = (self.document.key(loc) if is_key else self.document.place(loc)) if isinstance(loc, tuple) else loc
+        where = loc if isinstance(loc, Place) else self.document.key(loc) if is_key else self.document.place(loc)
         self.problems.append(Problem(where, code, what, CODES[code].why, fix, self.table.table, column))
 
     def need(self, names: Iterable[tuple[str, str]], code: str, loc: Loc, what: str, fix: str) -> None:
@@ -371,7 +367,7 @@ class Examination:
                 self.known([accepted.column], (*loc, "column"), self.table.column_names)
                 continue
             default = "accepted" in self.defaults or f"accepted.{i}" in self.defaults
-            self.facts.accepted.append((accepted.warning, accepted.column, accepted.reason, self.spot(*loc), default))
+            self.facts.accepted.append((accepted.warning, accepted.column, accepted.reason, self.spot(*loc, "warning"), default))
 
     # Facts of columns
 
@@ -401,7 +397,9 @@ class Examination:
         fault = _unproved(said, sql, value)
         if fault:
             where = (*loc, "declassified", "method")
-            self.say("false-declassification", where, fault, "write the expression that the method names, or another method.", column=column.name)
+            self.say(
+                "false-declassification", where, fault, "write the expression that the method names, or another method.", column=column.name
+            )
 
 
 def _unproved(said: Declassified, sql: str | None, value: Value) -> str | None:

@@ -10,8 +10,8 @@ from framework.spec.examine.contract import Examination, Rows, input_rows
 from framework.spec.examine.mapped import say_joins
 from framework.spec.examine.rules import say_checks
 from framework.spec.facts import DERIVED, Need
-from framework.spec.sql.parse import InvalidSqlError, aggregates, expression_span, name_of, parsed
 from framework.spec.sql.functions import is_aggregate
+from framework.spec.sql.parse import InvalidSqlError, aggregates, expression_span, name_of, parsed
 from framework.spec.sql.types import DATE, STRING, read_type
 from framework.spec.sql.values import NEVER, Value
 

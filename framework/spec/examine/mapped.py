@@ -9,7 +9,7 @@ from framework.spec.dedupe import ExactRepeats, LatestPerKey, order
 from framework.spec.examine.around import is_nonzero
 from framework.spec.examine.contract import Examination, Rows, constant, input_rows, value_of_input
 from framework.spec.examine.rules import broken_by, default_fits, say_checks
-from framework.spec.facts import DERIVED, SAME, ColumnFacts, Need
+from framework.spec.facts import DERIVED, SAME, ColumnFacts, Need, Origin
 from framework.spec.history import Versions
 from framework.spec.problem import did_you_mean
 from framework.spec.rules import rules_of
@@ -151,7 +151,9 @@ class MappedExamination(Examination):
     def _takes_over(column: MappedColumn, source: TableSource) -> bool:
         """Tell whether a column is the source's of the same name, unchanged."""
         changed = any(check.otherwise == "set_null" for check in column.checks)
-        return column.name not in source.columns and column.expr is None and column.lookup is None and not changed and column.default is None
+        return (
+            column.name not in source.columns and column.expr is None and column.lookup is None and not changed and column.default is None
+        )
 
     def _in_key(self) -> set[str]:
         dedupe = self.table.dedupe
@@ -159,7 +161,7 @@ class MappedExamination(Examination):
             return set()
         return {name.lower() for name in (*dedupe.key, *(order(text).column for text in (*dedupe.latest_by, *dedupe.tie_break)))}
 
-    def _given(  # noqa: PLR0913, PLR0917 - one column of one source
+    def _given(  # noqa: PLR0913 - one column of one source
         self, column: MappedColumn, source: TableSource, at: Loc, loc: Loc, rows: Rows, *, is_key: bool
     ) -> Value | None:
         """Return what the expression or the source's column gives; None where there is neither."""
@@ -193,21 +195,25 @@ class MappedExamination(Examination):
     def _typed(self, column: MappedColumn, given: Value | None, rows: Rows, loc: Loc, source: TableSource) -> Value:
         """Return the column's value once it is read as its type, looked up, checked and filled with its default."""
         type_ = read_type(column.type)
-        value = replace(given or constant(None, type_), type=type_, is_exact=True, literal=None)
+        was = given or constant(None, type_)
+        nulls = was.nulls
         if given is None or (given.type != type_ and (given.type.family == "text" or not given.type.is_known)):
-            value = replace(value, nulls=None)
+            nulls = None
         made = column.name in source.columns or column.expr is not None
-        if self.table.text and type_.family == "text" and made and not value.is_constant:
-            value = replace(value, nulls=None)  # a text that is empty, or spelt `NULL`, is emptied
+        if self.table.text and type_.family == "text" and made and not was.is_constant:
+            nulls = None  # a text that is empty, or spelt `NULL`, is emptied
+        origins = was.origins
         if column.lookup:
-            value = self._looked_up(column.lookup, value, rows, (*loc, "lookup"), column)
+            origins = self._looked_up(column.lookup, was, rows, (*loc, "lookup"), column)
+            nulls = None
         if any(check.otherwise == "set_null" for check in column.checks):
-            value = replace(value, nulls=None)
+            nulls = None
         if column.required or column.default is not None:
-            value = replace(value, nulls=NEVER)
-        return replace(value, is_nonzero=is_nonzero(column.checks), is_constant=False)
+            nulls = NEVER
+        return Value(type_, nulls, origins, is_nonzero=is_nonzero(column.checks), is_exact=True)
 
-    def _looked_up(self, lookup: Lookup, value: Value, rows: Rows, loc: Loc, column: MappedColumn) -> Value:
+    def _looked_up(self, lookup: Lookup, value: Value, rows: Rows, loc: Loc, column: MappedColumn) -> frozenset[Origin]:
+        """Return what a value comes from that is looked up where there is none."""
         there = self.around.columns(lookup.target) or {}
         found = say_taken(self, lookup, {column.name: lookup.take}, rows, loc)
         if lookup.take.lower() in {name.lower() for name in there}:
@@ -218,7 +224,7 @@ class MappedExamination(Examination):
             # Reference data is public: who knows the value it gives knows something of the key.
             keys = [rows.columns[name.lower()] for name in lookup.keys if name.lower() in rows.columns]
             origins |= {origin for key in keys for origin in key.through(DERIVED)}
-        return replace(value, nulls=None, origins=frozenset(origins))
+        return frozenset(origins)
 
     def _default(self, column: MappedColumn, loc: Loc) -> None:
         if column.default is None:
@@ -235,7 +241,10 @@ class MappedExamination(Examination):
         dedupe = self.table.dedupe
         ordered = {
             order(text).column.lower()
-            for text in (*getattr(dedupe, "latest_by", ()), *(() if "dedupe.tie_break" in self.defaults else getattr(dedupe, "tie_break", ())))
+            for text in (
+                *getattr(dedupe, "latest_by", ()),
+                *(() if "dedupe.tie_break" in self.defaults else getattr(dedupe, "tie_break", ())),
+            )
         }
         used = rows.used | ordered
         item = source.explode.as_.lower() if source.explode else ""
@@ -244,7 +253,13 @@ class MappedExamination(Examination):
             written = next(one for one in source.parse_json if one.lower() == name)
             loc = (*at, "parse_json", written)
             if name not in used:
-                self.say("unused-column", loc, f"{written} is read as JSON, and no column is made of it.", "make a column of it, or delete it.", is_key=True)
+                self.say(
+                    "unused-column",
+                    loc,
+                    f"{written} is read as JSON, and no column is made of it.",
+                    "make a column of it, or delete it.",
+                    is_key=True,
+                )
                 continue
             type_ = read_type(source.parse_json[written].type)
             inner = type_.of[0] if type_.base == "array" and type_.of else type_
@@ -297,21 +312,38 @@ class MappedExamination(Examination):
         shared = set.intersection(*({*(self.around.columns(source.table) or ())} for source in self.table.all_sources))
         orderable = {*own, *shared}
         ordered = [*getattr(dedupe, "latest_by", ()), *dedupe.tie_break]
-        types = {**{name.lower(): type_ for source in self.table.all_sources for name, type_ in (self.around.columns(source.table) or {}).items()}}
+        types = {
+            **{
+                name.lower(): type_
+                for source in self.table.all_sources
+                for name, type_ in (self.around.columns(source.table) or {}).items()
+            }
+        }
         types |= {column.name.lower(): read_type(column.type) for column in self.table.columns}
         for key in ("latest_by", "tie_break"):
             names = [order(text).column for text in getattr(dedupe, key, ())]
             if self.known(names, ("dedupe", key), orderable):
                 for name in names:
                     if types[name.lower()].base == "map":
-                        self.say("type-mismatch", self.inside(("dedupe", key), name), f"{name} is a map; maps have no order.", "order by another column.")
+                        self.say(
+                            "type-mismatch",
+                            self.inside(("dedupe", key), name),
+                            f"{name} is a map; maps have no order.",
+                            "order by another column.",
+                        )
         self.facts.uses |= {order(text).column.lower() for text in ordered}
         if isinstance(dedupe, LatestPerKey):
             self._key(dedupe, own, types)
         if all(order(text).column.lower() in types for text in ordered) and not self._decides(ordered):
             what = "Two rows can be equal in all that the order names."
             fix = f"end it with what tells rows of the source apart{self._telling()}."
-            loc: Loc = ("dedupe", "tie_break") if dedupe.tie_break else ("dedupe", "latest_by") if getattr(dedupe, "latest_by", ()) else ("dedupe",)
+            loc: Loc = (
+                ("dedupe", "tie_break")
+                if dedupe.tie_break
+                else ("dedupe", "latest_by")
+                if getattr(dedupe, "latest_by", ())
+                else ("dedupe",)
+            )
             self.say("order-can-tie", loc, what, fix)
 
     def _key(self, dedupe: LatestPerKey, own: list[str], types: Mapping[str, Type]) -> None:

@@ -143,7 +143,9 @@ class Select:
             known = [one for one in holding if one.columns is not None]
             if len(known) > 1:
                 names = ", ".join(f"{one.alias}.{first.name}" for one in known)
-                reading.report("ambiguous-column", first, f'Several tables of the query have a column "{first.name}".', f"write one of {names}.")
+                reading.report(
+                    "ambiguous-column", first, f'Several tables of the query have a column "{first.name}".', f"write one of {names}."
+                )
                 return Value()
             if known:
                 return self._of(known[0], first, rest, reading)
@@ -254,7 +256,10 @@ class Query:
                 what = f'"{name}" is {one.type} on one side and {other.type} on the other.'
                 self.report("type-mismatch", tree.expression, what, "cast them to one type.")
             both = wider(one.type, other.type) if one.type.is_known and other.type.is_known else UNKNOWN
-            found[name.lower()] = (name, Value(both, union_of_nulls([one, other]), one.origins | other.origins, is_exact=one.is_exact and other.is_exact))
+            found[name.lower()] = (
+                name,
+                Value(both, union_of_nulls([one, other]), one.origins | other.origins, is_exact=one.is_exact and other.is_exact),
+            )
         return found
 
     def _select(self, tree: exp.Select, ctes: dict[str, Output | None], outer: list[Relation]) -> Output | None:
@@ -282,7 +287,9 @@ class Query:
                     self._read(select, part, may_aggregate=True)
         return output
 
-    def _read(self, select: Select, node: exp.Expr, *, is_condition: bool = False, may_aggregate: bool = False, in_key: bool = False) -> Value:
+    def _read(
+        self, select: Select, node: exp.Expr, *, is_condition: bool = False, may_aggregate: bool = False, in_key: bool = False
+    ) -> Value:
         reading = Reading(_Scope(select), self.report, may_aggregate=may_aggregate, may_window=True)  # type: ignore[arg-type] # a Scope
         value = reading.condition(node) if is_condition else reading.value(node)
         for at, why in reading.unstable:
@@ -352,7 +359,9 @@ class Query:
         if name.lower() in select.ctes:
             return select.ctes[name.lower()]
         if node.args.get("db"):
-            self.report("unknown-table", node, f'"{node.db}.{name}" names a schema.', f"write `{name}`; the environment says where tables are.")
+            self.report(
+                "unknown-table", node, f'"{node.db}.{name}" names a schema.', f"write `{name}`; the environment says where tables are."
+            )
             return None
         rows = input_rows(self.examination.around, name)
         return {key: (rows.names[key], value) for key, value in rows.columns.items()} if rows else None
@@ -474,7 +483,9 @@ class Query:
                 found = tree.expressions[int(key.name) - 1]
             if isinstance(found, exp.Column) and not found.table:
                 names.add(found.name.lower())
-                alias = next((one for one in tree.expressions if isinstance(one, exp.Alias) and one.alias.lower() == found.name.lower()), None)
+                alias = next(
+                    (one for one in tree.expressions if isinstance(one, exp.Alias) and one.alias.lower() == found.name.lower()), None
+                )
                 visible = any(one.columns is None or found.name.lower() in one.columns for one in select.relations)
                 found = alias.this if alias and not visible else found
             found = found.this if isinstance(found, exp.Alias) else found
@@ -533,5 +544,3 @@ def _maybe_null(columns: dict[str, tuple[str, Value]] | None) -> dict[str, tuple
     if columns is None:
         return None
     return {key: (name, replace(value, nulls=None, is_nonzero=False)) for key, (name, value) in columns.items()}
-
-

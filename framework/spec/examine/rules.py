@@ -75,7 +75,11 @@ def _in(check: In, type_: Type) -> Fault | None:
             else type_.family in {"unknown", "binary"}
         )
         if not fits:
-            return "type-mismatch", f"{given} is no {type_}; no value of the column is ever equal to it.", "write values of the column's type."
+            return (
+                "type-mismatch",
+                f"{given} is no {type_}; no value of the column is ever equal to it.",
+                "write values of the column's type.",
+            )
         if isinstance(value, int) and type_.base in RANGES and not RANGES[type_.base][0] <= value <= RANGES[type_.base][1]:
             return "type-mismatch", f"{given} does not fit into {type_}.", "write values that the column can hold."
     return None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlglot import exp
 
+from framework.spec.facts import AGGREGATED, DERIVED
 from framework.spec.problem import nearest
 from framework.spec.sql.functions import RAISING, UNORDERED, UNSTABLE, functions
 from framework.spec.sql.parse import name_of
@@ -24,7 +25,6 @@ from framework.spec.sql.types import (
     INT,
     SOME_NUMBER,
     STRING,
-    TIMESTAMP,
     UNKNOWN,
     VOID,
     WHOLE,
@@ -36,7 +36,6 @@ from framework.spec.sql.types import (
     type_of,
     wider,
 )
-from framework.spec.facts import AGGREGATED, DERIVED
 from framework.spec.sql.values import NEVER, Value, made_of, union_of_nulls
 
 if TYPE_CHECKING:
@@ -189,9 +188,7 @@ def _negative(reading: Reading, node: exp.Expr) -> Value:
     found = reading.value(node.this)
     _wants_numbers(reading, node, [found])
     literal = -found.literal if isinstance(found.literal, int | float) and not isinstance(found.literal, bool) else None
-    return Value(
-        found.type, found.nulls, found.through(DERIVED), found.is_constant, found.is_aggregated, found.is_nonzero, literal=literal
-    )
+    return Value(found.type, found.nulls, found.through(DERIVED), found.is_constant, found.is_aggregated, found.is_nonzero, literal=literal)
 
 
 def _logical(reading: Reading, node: exp.Expr) -> Value:
@@ -548,7 +545,12 @@ def _filter(reading: Reading, node: exp.Expr) -> Value:
     reading.is_inside_aggregate = True
     condition = reading.condition(node.expression.this)
     reading.is_inside_aggregate = inner
-    return Value(found.type, found.nulls if found.nulls == NEVER and not found.is_nonzero else None, found.origins | condition.through(AGGREGATED), is_aggregated=True)
+    return Value(
+        found.type,
+        found.nulls if found.nulls == NEVER and not found.is_nonzero else None,
+        found.origins | condition.through(AGGREGATED),
+        is_aggregated=True,
+    )
 
 
 def _within_group(reading: Reading, node: exp.Expr) -> Value:
@@ -566,7 +568,17 @@ def _lambda(reading: Reading, node: exp.Expr) -> Value:
 
 
 _ONE_PER_ITEM = {"transform", "filter", "exists", "forall"}
-_SORTING = {"array_sort", "sort_array", "array_max", "array_min", "size", "cardinality", "array_size", "array_contains", "array_distinct_sorted"}
+_SORTING = {
+    "array_sort",
+    "sort_array",
+    "array_max",
+    "array_min",
+    "size",
+    "cardinality",
+    "array_size",
+    "array_contains",
+    "array_distinct_sorted",
+}
 
 
 def _function(reading: Reading, node: exp.Expr) -> Value:
@@ -576,7 +588,10 @@ def _function(reading: Reading, node: exp.Expr) -> Value:
     if known is None:
         values = [reading.value(argument) for argument in arguments]
         reading.report(
-            "unknown-function", node, f'There is no function "{name}".', nearest(name, functions(), choice="Spark SQL's functions are known.")
+            "unknown-function",
+            node,
+            f'There is no function "{name}".',
+            nearest(name, functions(), choice="Spark SQL's functions are known."),
         )
         return made_of(values)
     if name in UNSTABLE or (name == "unix_timestamp" and not arguments):
@@ -687,7 +702,11 @@ def _aggregate(reading: Reading, node: exp.Expr, name: str, arguments: Sequence[
     type_ = _aggregate_type(name, values)
     empty = name in {"collect_list", "collect_set", "array_agg"}
     found = made_of(values, type_, how=AGGREGATED, nulls=NEVER if empty else union_of_nulls(values[:1]))
-    exact = name in {"min", "max", "first", "last", "any_value", "first_value", "last_value", "mode", "sum"} and bool(values) and values[0].is_exact
+    exact = (
+        name in {"min", "max", "first", "last", "any_value", "first_value", "last_value", "mode", "sum"}
+        and bool(values)
+        and values[0].is_exact
+    )
     return Value(found.type, found.nulls, found.origins, is_aggregated=True, is_exact=exact)
 
 
@@ -712,7 +731,21 @@ _PROPAGATE = frozenset(
     {"upper", "lower", "ucase", "lcase", "initcap", "trim", "ltrim", "rtrim", "btrim", "concat", "abs", "round", "bround", "floor", "ceil"}
     | {"length", "char_length", "lpad", "rpad", "replace", "translate", "reverse", "regexp_replace", "substring", "substr", "left", "right"}
     | {"year", "month", "day", "dayofmonth", "dayofweek", "quarter", "hour", "weekofyear", "date_format", "date_add", "date_sub"}
-    | {"datediff", "add_months", "last_day", "date_trunc", "trunc", "md5", "sha", "sha1", "sha2", "hash", "xxhash64", "array_sort", "sort_array"}
+    | {
+        "datediff",
+        "add_months",
+        "last_day",
+        "date_trunc",
+        "trunc",
+        "md5",
+        "sha",
+        "sha1",
+        "sha2",
+        "hash",
+        "xxhash64",
+        "array_sort",
+        "sort_array",
+    }
     | {"size", "string", "sign", "repeat", "unix_seconds", "unix_millis"}
 )
 """Functions that give null only where an argument is null."""
@@ -748,20 +781,36 @@ def _coalesce(reading: Reading, node: exp.Expr, values: Sequence[Value]) -> Valu
     never = any(value.nulls == NEVER for value in values)
     found = _one_of(reading, node, values)
     return Value(
-        found.type, NEVER if never else None, found.origins, found.is_constant, found.is_aggregated, is_nonzero=False, is_exact=found.is_exact
+        found.type,
+        NEVER if never else None,
+        found.origins,
+        found.is_constant,
+        found.is_aggregated,
+        is_nonzero=False,
+        is_exact=found.is_exact,
     )
 
 
 def _nullif(_: Reading, __: exp.Expr, values: Sequence[Value]) -> Value:
     first = values[0]
     nonzero = len(values) > 1 and values[1].literal == 0
-    return Value(first.type, None, first.through(DERIVED), first.is_constant, first.is_aggregated, is_nonzero=nonzero or first.is_nonzero, is_exact=first.is_exact)
+    return Value(
+        first.type,
+        None,
+        first.through(DERIVED),
+        first.is_constant,
+        first.is_aggregated,
+        is_nonzero=nonzero or first.is_nonzero,
+        is_exact=first.is_exact,
+    )
 
 
 def _greatest(reading: Reading, node: exp.Expr, values: Sequence[Value]) -> Value:
     found = _one_of(reading, node, values)
     positive = any(isinstance(value.literal, int | float) and value.literal > 0 for value in values) and name_of(node) == "greatest"
-    return Value(found.type, found.nulls, found.origins, found.is_constant, found.is_aggregated, is_nonzero=positive, is_exact=found.is_exact)
+    return Value(
+        found.type, found.nulls, found.origins, found.is_constant, found.is_aggregated, is_nonzero=positive, is_exact=found.is_exact
+    )
 
 
 def _struct(_: Reading, node: exp.Expr, values: Sequence[Value]) -> Value:

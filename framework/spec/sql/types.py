@@ -108,7 +108,7 @@ def read_type(text: str) -> Type:
     except (sqlglot.errors.SqlglotError, ValueError, RecursionError) as error:
         raise InvalidTypeError(text) from error
     found = type_of(tree)
-    if found.base in {"unknown", "interval"} or text.strip().endswith(")") is False and "(" in text and "<" not in text:
+    if found.base in {"unknown", "interval"} or (text.strip().endswith(")") is False and "(" in text and "<" not in text):
         raise InvalidTypeError(text)
     return found
 
@@ -201,7 +201,13 @@ def loss(given: Type, declared: Type) -> str | None:
     if given.family != "number" or declared.family != "number":
         return None
     if given.base in _APPROXIMATE:
-        return "digits after the point" if declared.base in WHOLE else "precision" if (given.base, declared.base) == ("double", "float") else None
+        return (
+            "digits after the point"
+            if declared.base in WHOLE
+            else "precision"
+            if (given.base, declared.base) == ("double", "float")
+            else None
+        )
     if declared.base in _APPROXIMATE:
         return None
     left, right = decimal_of(given), decimal_of(declared)

@@ -5,6 +5,7 @@ Exit codes: 0 all well, 1 contracts or data are wrong or a table failed, 2 the r
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from contextlib import contextmanager
@@ -13,9 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as Grid
 
 from framework import __version__
 from framework.spec.codes import CODES
@@ -39,9 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-# Where nobody's terminal sets a width, lines are as long as the widest table.
-_WIDTH = None if Console().is_terminal else 160
-out, err = Console(width=_WIDTH), Console(stderr=True, width=_WIDTH)
 
 
 class Format(str, Enum):
@@ -93,26 +88,26 @@ def _told() -> Iterator[None]:
         _print_problems(error.problems)
         raise typer.Exit(1) from error
     except CannotRunError as error:
-        err.print(f"[bold red]Cannot run:[/] {escape(error.what)}", highlight=False, soft_wrap=True)
-        err.print(f"  fix: {escape(error.fix)}", highlight=False, soft_wrap=True)
+        typer.secho("Cannot run: ", fg="red", bold=True, err=True, nl=False)
+        typer.echo(f"{error.what}\n  fix: {error.fix}", err=True)
         raise typer.Exit(2) from error
     except LakepactError as error:
-        err.print(f"[bold red]Failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        typer.secho("Failed: ", fg="red", bold=True, err=True, nl=False)
+        typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 
 
 def _print_problems(problems: list[Problem] | tuple[Problem, ...]) -> None:
     for problem in problems:
         head, *rest = problem.text().split("\n")
-        err.print(f"[bold {'yellow' if problem.is_warning else 'red'}]{escape(head)}[/]", highlight=False, soft_wrap=True)
-        err.print(escape("\n".join(rest)), highlight=False, soft_wrap=True)
-        err.print()
+        typer.secho(head, fg="yellow" if problem.is_warning else "red", bold=True, err=True)
+        typer.echo("\n".join([*rest, ""]), err=True)
     warnings = sum(problem.is_warning for problem in problems)
     counts = [_counted(len(problems) - warnings, "error"), _counted(warnings, "warning")]
     said = " and ".join(count for count in counts if not count.startswith("0 ")) or "no problem"
     first = next((problem.code for problem in problems if not problem.is_warning), problems[0].code if problems else "")
-    hint = f" `lakepact explain {first}` says more." if first else ""
-    err.print(f"[bold {'red' if len(problems) > warnings else 'yellow'}]{said}[/] found.{hint}", highlight=False)
+    typer.secho(f"{said} found.", fg="red" if len(problems) > warnings else "yellow", bold=True, err=True, nl=False)
+    typer.echo(f" `lakepact explain {first}` says more." if first else "", err=True)
 
 
 def _counted(count: int, word: str) -> str:
@@ -142,7 +137,7 @@ def _print_json(value: object) -> None:
 @app.callback(invoke_without_command=True)
 def _version(*, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
-        out.print(f"lakepact {__version__}", highlight=False)
+        typer.echo(f"lakepact {__version__}")
         raise typer.Exit
 
 
@@ -155,6 +150,7 @@ def validate(
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Look again only at what changed.")] = True,  # noqa: FBT002
 ) -> None:
     """Find every mistake in contracts and metadata, with its line and the fix; starts no Spark."""
+    gc.disable()  # a process that lives for a second has no use for it, and it takes a tenth of the time
     with _told():
         named = [path for path in paths or () if not path.exists()]
         if named:
@@ -189,7 +185,8 @@ def _print_findings(findings: Findings, form: ProblemFormat) -> None:
                 accepted = f" {_counted(len(findings.accepted), 'warning')} accepted." if findings.accepted else ""
                 count = _counted(sum(findings.layers.values()), "contract")
                 verb = "is" if count.startswith("1 ") else "are"
-                out.print(f"[bold green]{count} {verb} valid[/] ({layers}).{accepted}", highlight=False)
+                typer.secho(f"{count} {verb} valid", fg="green", bold=True, nl=False)
+                typer.echo(f" ({layers}).{accepted}")
 
 
 @app.command()
@@ -197,17 +194,18 @@ def explain(code: Annotated[str | None, typer.Argument(help="The code of a probl
     """Tell what a problem's code means, with a bad and a good example."""
     with _told():
         if code is None:
-            grid = Grid("code", "", "means", box=None, header_style="bold", pad_edge=False)
-            for name, one in CODES.items():
-                grid.add_row(name, "[yellow]warning[/]" if one.is_warning else "[red]error[/]", escape(one.title))
-            out.print(grid)
+            from framework.cli.reports import print_codes
+
+            print_codes((name, one.is_warning, one.title) for name, one in CODES.items())
             return
         if code not in CODES:
             raise CannotRunError(f'There is no code "{code}".', did_you_mean(code, CODES))
-        if not out.is_terminal:
+        if not sys.stdout.isatty():
             sys.stdout.write(page_of(code))
             return
         from rich.markdown import Markdown
+
+        from framework.cli.reports import out
 
         out.print(Markdown(page_of(code)))
 
@@ -231,7 +229,7 @@ def lineage(
             case LineageFormat.mermaid:
                 sys.stdout.write(view.as_mermaid(found, columns, up=up))
             case LineageFormat.text:
-                out.print(escape(view.as_tree(found, columns, up=up)), highlight=False, soft_wrap=True, end="")
+                sys.stdout.write(view.as_tree(found, columns, up=up))
 
 
 @app.command()
@@ -252,12 +250,9 @@ def plan(  # noqa: PLR0913, PLR0917 - the command's options
         if form is Format.json:
             _print_json(as_record(found))
             return
-        grid = Grid("table", "step", "because", box=None, header_style="bold", pad_edge=False)
-        for name, step, because in explained(found):
-            grid.add_row(escape(name), escape(step), escape(because))
-        out.print(grid)
-        if found.is_empty:
-            out.print("\n[bold green]Nothing to do.[/]")
+        from framework.cli.reports import print_plan
+
+        print_plan(explained(found), is_empty=found.is_empty)
 
 
 @app.command()
@@ -277,6 +272,8 @@ def run(  # noqa: PLR0913, PLR0917 - the command's options
     if form is Format.json:
         _print_json(report.record)
     else:
+        from framework.cli.reports import print_report
+
         print_report(report)
     raise typer.Exit(0 if report.is_well else 1)
 
@@ -285,6 +282,7 @@ def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, quiet: bool) -> R
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from framework import runner
+    from framework.cli.reports import err
 
     shown = Progress(
         SpinnerColumn(),
@@ -317,10 +315,12 @@ def show(table: Annotated[str, typer.Argument(help="A table.")], project: Projec
         from framework.spec.resolved import resolved_text
 
         text = resolved_text(contract)
-        if not out.is_terminal:
+        if not sys.stdout.isatty():
             sys.stdout.write(text)
             return
         from rich.syntax import Syntax
+
+        from framework.cli.reports import out
 
         out.print(Syntax(text, "yaml", background_color="default"))
 
@@ -343,87 +343,8 @@ def status(
             _print_json(runs)
             return
         if not runs:
-            out.print("No run yet.")
+            typer.echo("No run yet.")
             return
-        _print_runs(runs)
-        _print_quarantine(lakehouse.project, runs)
-        waiting = [(name, step, because) for name, step, because in explained(lakehouse.plan("all")) if step != "keep"]
-        out.print(f"\n[bold]Waiting for a run[/]: {len(waiting)} step{'s' if len(waiting) != 1 else ''}", highlight=False)
-        for name, step, because in waiting:
-            out.print(f"  {escape(name)}: {escape(step)}, {escape(because)}", highlight=False, soft_wrap=True)
+        from framework.cli.reports import print_status
 
-
-def print_report(report: RunReport) -> None:
-    """Print what a run did: tables with their counts, rules that rows broke, what was refused or failed."""
-    grid = Grid(
-        "table", "read", "kept", "duplicate", "quarantined", "dropped", "seconds", "", box=None, header_style="bold", pad_edge=False
-    )
-    for column in grid.columns[1:7]:
-        column.justify = "right"
-    for one in report.tables:
-        colour = {"done": "green", "unchanged": "dim", "failed": "red", "skipped": "yellow"}[one.outcome]
-        if one.outcome == "done":
-            numbers = [_number(n) for n in (one.read, one.kept, one.duplicate, one.quarantined, one.dropped)]
-        else:
-            numbers = [""] * 5
-        grid.add_row(escape(one.table), *numbers, f"{one.seconds:.1f}", f"[{colour}]{one.outcome}[/]")
-    out.print(grid)
-    _print_rules(report)
-    for one in report.tables:
-        for file in one.files:
-            if file.refused:
-                err.print(
-                    f"\n[bold red]refused[/] {escape(file.name)} ({escape(one.table)}): {escape(file.refused)}",
-                    highlight=False,
-                    soft_wrap=True,
-                )
-                err.print(f"  fix: {escape(file.fix or '')}", highlight=False, soft_wrap=True)
-            elif file.ragged:
-                err.print(f"\n[yellow]{file.ragged} rows of {escape(file.name)} have too few or too many fields[/]", highlight=False)
-        if one.outcome in {"failed", "skipped"}:
-            err.print(f"\n[bold red]{one.outcome}[/] {escape(one.table)}: {escape(one.reason)}", highlight=False, soft_wrap=True)
-    for name in report.unclaimed:
-        err.print(f"\n[yellow]{escape(name)} lies in the landing folder, and no contract's pattern matches it[/]", highlight=False)
-    word = "[bold green]all well[/]" if report.is_well else "[bold red]not all well[/]"
-    out.print(f"\nrun {report.run_id}: {word}, {report.seconds:.1f} s", highlight=False)
-
-
-def _print_rules(report: RunReport) -> None:
-    grid = Grid("table", "rule", "rows", "what happened to them", box=None, header_style="bold", pad_edge=False)
-    grid.columns[2].justify = "right"
-    words = {"quarantine": "quarantined", "drop": "left out", "set_null": "value emptied", "warn": "warned", "fail": "failed the table"}
-    for one in report.tables:
-        for name, told in one.rules.items():
-            grid.add_row(escape(one.table), escape(name), _number(int(told["rows"])), words[str(told["otherwise"])])
-    if grid.row_count:
-        out.print("\n[bold]Rules that rows broke[/]")
-        out.print(grid)
-
-
-def _print_runs(runs: list[dict[str, Any]]) -> None:
-    grid = Grid("run", "layer", "outcome", "tables", "seconds", box=None, header_style="bold", pad_edge=False)
-    for one in runs:
-        tables = ", ".join(
-            f"{sum(t['outcome'] == kind for t in one['tables'])} {kind}"
-            for kind in ("done", "unchanged", "failed", "skipped")
-            if any(t["outcome"] == kind for t in one["tables"])
-        )
-        grid.add_row(one["run_id"], one["layer"], one["outcome"], tables, f"{one['seconds']:.1f}")
-    out.print(grid)
-
-
-def _print_quarantine(project: Project, runs: list[dict[str, Any]]) -> None:
-    """Print what is in quarantine, as the last run that worked on each table left it."""
-    out.print("\n[bold]Quarantine[/]")
-    grid = Grid("table", "rows", "rules", box=None, header_style="bold", pad_edge=False)
-    grid.columns[1].justify = "right"
-    for name in project.contracts:
-        last = next((t for one in runs for t in one["tables"] if t["table"] == name and t["outcome"] == "done"), None)
-        if last and last["quarantined"]:
-            rules = ", ".join(f"{rule} {told['rows']:,}" for rule, told in last["rules"].items() if told["otherwise"] == "quarantine")
-            grid.add_row(escape(name), _number(last["quarantined"]), escape(rules))
-    out.print(grid if grid.row_count else "  nothing")
-
-
-def _number(count: int) -> str:
-    return f"{count:,}" if count else "·"
+        print_status(lakehouse.project, runs, [one for one in explained(lakehouse.plan("all")) if one[1] != "keep"])

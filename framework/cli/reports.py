@@ -1,0 +1,122 @@
+"""What does a person read of plans, runs and quarantine? All that is drawn with Rich."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from framework.runner import RunReport
+    from framework.spec.project import Project
+
+# Where nobody's terminal sets a width, lines are as long as the widest table.
+_WIDTH = None if Console().is_terminal else 160
+out, err = Console(width=_WIDTH), Console(stderr=True, width=_WIDTH)
+
+
+def print_plan(steps: Iterable[tuple[str, str, str]], *, is_empty: bool) -> None:
+    """Print a plan's steps with their reasons."""
+    grid = Grid("table", "step", "because", box=None, header_style="bold", pad_edge=False)
+    for name, step, because in steps:
+        grid.add_row(escape(name), escape(step), escape(because))
+    out.print(grid)
+    if is_empty:
+        out.print("\n[bold green]Nothing to do.[/]")
+
+
+def print_codes(codes: Iterable[tuple[str, bool, str]]) -> None:
+    """Print every code with its gravity and meaning."""
+    grid = Grid("code", "", "means", box=None, header_style="bold", pad_edge=False)
+    for name, is_warning, title in codes:
+        grid.add_row(name, "[yellow]warning[/]" if is_warning else "[red]error[/]", escape(title))
+    out.print(grid)
+
+
+def print_status(project: Project, runs: list[dict[str, Any]], waiting: list[tuple[str, str, str]]) -> None:
+    """Print the last runs, what is quarantined, and what waits for a run."""
+    _print_runs(runs)
+    _print_quarantine(project, runs)
+    out.print(f"\n[bold]Waiting for a run[/]: {len(waiting)} step{'s' if len(waiting) != 1 else ''}", highlight=False)
+    for name, step, because in waiting:
+        out.print(f"  {escape(name)}: {escape(step)}, {escape(because)}", highlight=False, soft_wrap=True)
+
+
+def print_report(report: RunReport) -> None:
+    """Print what a run did: tables with their counts, rules that rows broke, what was refused or failed."""
+    grid = Grid(
+        "table", "read", "kept", "duplicate", "quarantined", "dropped", "seconds", "", box=None, header_style="bold", pad_edge=False
+    )
+    for column in grid.columns[1:7]:
+        column.justify = "right"
+    for one in report.tables:
+        colour = {"done": "green", "unchanged": "dim", "failed": "red", "skipped": "yellow"}[one.outcome]
+        if one.outcome == "done":
+            numbers = [_number(n) for n in (one.read, one.kept, one.duplicate, one.quarantined, one.dropped)]
+        else:
+            numbers = [""] * 5
+        grid.add_row(escape(one.table), *numbers, f"{one.seconds:.1f}", f"[{colour}]{one.outcome}[/]")
+    out.print(grid)
+    _print_rules(report)
+    for one in report.tables:
+        for file in one.files:
+            if file.refused:
+                err.print(
+                    f"\n[bold red]refused[/] {escape(file.name)} ({escape(one.table)}): {escape(file.refused)}",
+                    highlight=False,
+                    soft_wrap=True,
+                )
+                err.print(f"  fix: {escape(file.fix or '')}", highlight=False, soft_wrap=True)
+            elif file.ragged:
+                err.print(f"\n[yellow]{file.ragged} rows of {escape(file.name)} have too few or too many fields[/]", highlight=False)
+        if one.outcome in {"failed", "skipped"}:
+            err.print(f"\n[bold red]{one.outcome}[/] {escape(one.table)}: {escape(one.reason)}", highlight=False, soft_wrap=True)
+    for name in report.unclaimed:
+        err.print(f"\n[yellow]{escape(name)} lies in the landing folder, and no contract's pattern matches it[/]", highlight=False)
+    word = "[bold green]all well[/]" if report.is_well else "[bold red]not all well[/]"
+    out.print(f"\nrun {report.run_id}: {word}, {report.seconds:.1f} s", highlight=False)
+
+
+def _print_rules(report: RunReport) -> None:
+    grid = Grid("table", "rule", "rows", "what happened to them", box=None, header_style="bold", pad_edge=False)
+    grid.columns[2].justify = "right"
+    words = {"quarantine": "quarantined", "drop": "left out", "set_null": "value emptied", "warn": "warned", "fail": "failed the table"}
+    for one in report.tables:
+        for name, told in one.rules.items():
+            grid.add_row(escape(one.table), escape(name), _number(int(told["rows"])), words[str(told["otherwise"])])
+    if grid.row_count:
+        out.print("\n[bold]Rules that rows broke[/]")
+        out.print(grid)
+
+
+def _print_runs(runs: list[dict[str, Any]]) -> None:
+    grid = Grid("run", "layer", "outcome", "tables", "seconds", box=None, header_style="bold", pad_edge=False)
+    for one in runs:
+        tables = ", ".join(
+            f"{sum(t['outcome'] == kind for t in one['tables'])} {kind}"
+            for kind in ("done", "unchanged", "failed", "skipped")
+            if any(t["outcome"] == kind for t in one["tables"])
+        )
+        grid.add_row(one["run_id"], one["layer"], one["outcome"], tables, f"{one['seconds']:.1f}")
+    out.print(grid)
+
+
+def _print_quarantine(project: Project, runs: list[dict[str, Any]]) -> None:
+    """Print what is in quarantine, as the last run that worked on each table left it."""
+    out.print("\n[bold]Quarantine[/]")
+    grid = Grid("table", "rows", "rules", box=None, header_style="bold", pad_edge=False)
+    grid.columns[1].justify = "right"
+    for name in project.contracts:
+        last = next((t for one in runs for t in one["tables"] if t["table"] == name and t["outcome"] == "done"), None)
+        if last and last["quarantined"]:
+            rules = ", ".join(f"{rule} {told['rows']:,}" for rule, told in last["rules"].items() if told["otherwise"] == "quarantine")
+            grid.add_row(escape(name), _number(last["quarantined"]), escape(rules))
+    out.print(grid if grid.row_count else "  nothing")
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else "·"

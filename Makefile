@@ -5,7 +5,7 @@ ORDERS ?= 2000
 SEED ?= 1
 DEMO ?= demo
 
-.PHONY: help demo test check bench clean format
+.PHONY: help demo test check docs bench clean format
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -21,11 +21,15 @@ check: .venv/ready  ## format, lint, types, layers, contracts, and the tests tha
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command(["--no-cache"]))'
-	@$(BIN)/python -m framework validate
-	@$(BIN)/python -m framework validate --project examples/online_retail
+	@$(BIN)/python -m framework validate --strict
+	@$(BIN)/python -m framework validate --strict --project examples/online_retail
 	@$(BIN)/python -m pytest --doctest-modules framework/spec framework/plan framework/lakehouse tests -m "not spark"
 
-bench: .venv/ready  ## measure full runs of 100,000 and 500,000 orders
+docs: .venv/ready  ## write editor schemas, the contract reference and the pages of problem codes
+	@$(BIN)/python -m docs.generate
+
+bench: .venv/ready  ## measure `validate`, then full runs of 100,000 and 500,000 orders
+	@$(BIN)/python benchmarks/validate.py
 	@$(BIN)/python benchmarks/full_run.py
 
 format: .venv/ready  ## format the code

@@ -125,7 +125,8 @@ def names() -> list[tuple[str, str]]:
 def bronze_contract(number: int) -> str:
     """Return a contract of delivered files."""
     columns = "\n".join(f"  - {{name: {name}, description: Column {name} of delivery {number}.}}" for name, _ in names())
-    return f'table: bronze_{number:04}\nlayer: bronze\ndescription: Row {number} as delivered.\nfiles: {{pattern: ["delivery_{number:04}.csv"]}}\ncolumns:\n{columns}\n'
+    files = f'files: {{pattern: ["delivery_{number:04}.csv"]}}'
+    return f"table: bronze_{number:04}\nlayer: bronze\ndescription: Row {number} as delivered.\n{files}\ncolumns:\n{columns}\n"
 
 
 def silver_contract(number: int, source: int, rng: random.Random) -> str:
@@ -138,9 +139,8 @@ def silver_contract(number: int, source: int, rng: random.Random) -> str:
         lines.append(f"  - {{name: {name}, type: {type_}{extra}, description: Column {i}.}}")
     for i in range(COLUMNS // 3):
         sql = rng.choice(EXPRESSIONS).format(a=rng.randrange(5), b=rng.randrange(5), n=rng.randrange(2, 9999))
-        lines[-1 - i] = (
-            f'  - {{name: made_{i}, type: {TYPES.get(sql[:4], "double" if sql.startswith("num") else "string")}, expr: "{sql}", description: Made {i}.}}'
-        )
+        type_ = TYPES.get(sql[:4], "double" if sql.startswith("num") else "string")
+        lines[-1 - i] = f'  - {{name: made_{i}, type: {type_}, expr: "{sql}", description: Made {i}.}}'
     lines = order(lines)
     columns = "\n".join(lines)
     return (
@@ -164,7 +164,8 @@ def gold_contract(number: int, source: int, rng: random.Random) -> str:
         f"  - {{name: n_{i}, type: bigint, measure: count(*), description: Count {i}.}}" for i in range(COLUMNS - COLUMNS // 3 - 1)
     ]
     columns = "\n".join(["  - {name: id, type: bigint, description: The number.}", *measures])
-    return f"table: gold_{number:04}\nlayer: gold\ndescription: Row {number}, summed.\nsource: silver_{source:04}\ngroup_by: [id]\ncolumns:\n{columns}\ngrants: {{engineers: [select]}}\n"
+    head = f"table: gold_{number:04}\nlayer: gold\ndescription: Row {number}, summed.\nsource: silver_{source:04}\ngroup_by: [id]"
+    return f"{head}\ncolumns:\n{columns}\ngrants: {{engineers: [select]}}\n"
 
 
 def dbt(folder: Path, count: int, cold: float, changed: float) -> None:
@@ -174,7 +175,7 @@ def dbt(folder: Path, count: int, cold: float, changed: float) -> None:
     subprocess.run([home / "bin/python", "-m", "pip", "install", "--quiet", "dbt-core<1.12", "dbt-duckdb"], check=True)
     root = folder / "dbt"
     (root / "models").mkdir(parents=True)
-    (root / "dbt_project.yml").write_text("name: big\nversion: '1'\nprofile: big\nmodel-paths: [models]\n")
+    (root / "dbt_project.yml").write_text("name: big\nversion: '1.0'\nprofile: big\nmodel-paths: [models]\n")
     (root / "profiles.yml").write_text("big:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: ':memory:'}\n")
     rng = random.Random(1)  # noqa: S311 - invented models
     for number in range(count):
@@ -190,7 +191,9 @@ def dbt(folder: Path, count: int, cold: float, changed: float) -> None:
     def parse(*options: str) -> float:
         start = time.perf_counter()
         command = [home / "bin/dbt", "parse", "--project-dir", root, "--profiles-dir", root, *options]
-        subprocess.run(command, check=True, capture_output=True, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode:
+            sys.exit(f"dbt parse failed:\n{done.stdout[-2000:]}")
         return time.perf_counter() - start
 
     parse()
@@ -202,9 +205,8 @@ def dbt(folder: Path, count: int, cold: float, changed: float) -> None:
         path.write_text(path.read_text() + f"-- {number}\n")
         partial.append(parse())
     report(f"dbt parse, {count} models, one changed", partial)
-    print(
-        f"dbt parse takes {statistics.median(full) / cold:.1f} times as long cold, {statistics.median(partial) / changed:.1f} times after a change."
-    )
+    ratios = statistics.median(full) / cold, statistics.median(partial) / changed
+    print(f"dbt parse takes {ratios[0]:.1f} times as long cold, {ratios[1]:.1f} times after a change.")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The pages that people read, and what makes some of them."""

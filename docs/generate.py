@@ -55,9 +55,8 @@ HEADINGS: dict[type[BaseModel], str] = {
 def reference() -> str:
     """Return the page with every key of every kind of contract."""
     parts = [
-        "# Contract reference",
-        "Every key that a contract or a metadata file may have. Made from the models by `make docs`; [contracts.md](contracts.md) "
-        "shows the same by example.",
+        "# Contract reference\n\nMade from the models by `make docs`.",
+        "Every key that a contract or a metadata file may have. [contracts.md](contracts.md) shows the same by example.",
     ]
     told: set[type[BaseModel]] = set()
     shared = set(FileTable.model_fields) & set(MappedTable.model_fields) & set(GroupedTable.model_fields) & set(QueryTable.model_fields)

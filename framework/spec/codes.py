@@ -330,7 +330,8 @@ CODES: dict[str, Code] = {
         "A key or an order depends on when it is asked.",
         "A run that is killed and started again would choose other rows: some would be lost, some doubled.",
         "columns:\n  - {name: visitor, type: bigint}\n  - {name: came_on, type: date, expr: current_date()}",
-        "columns:\n  - {name: visitor, type: bigint, required: true}\n  - {name: came_on, type: date, expr: to_date(_load_timestamp), required: true}",
+        "columns:\n  - {name: visitor, type: bigint, required: true}\n"
+        "  - {name: came_on, type: date, expr: to_date(_load_timestamp), required: true}",
     ),
     "unstable-value": Code(
         "A value depends on when it is asked, or on the order in which rows come.",
@@ -390,7 +391,8 @@ CODES: dict[str, Code] = {
         "The order of `dedupe` can leave two rows equal.",
         "Which of them wins is decided by their content, which is the same in every run but means nothing.",
         "dedupe: {key: [visitor, came_on], latest_by: [minutes desc], tie_break: []}",
-        "dedupe: {key: [visitor, came_on], latest_by: [minutes desc], tie_break: [_load_timestamp desc, _source_file desc, _row_number desc]}",
+        "dedupe:\n  key: [visitor, came_on]\n  latest_by: [minutes desc]\n"
+        "  tie_break: [_load_timestamp desc, _source_file desc, _row_number desc]",
         is_warning=True,
     ),
     "nullable-key": Code(

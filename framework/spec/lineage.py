@@ -164,7 +164,7 @@ def _circles(facts: Mapping[str, Facts]) -> Iterator[Said]:
     while True:
         try:
             TopologicalSorter(graph).prepare()
-        except CycleError as error:
+        except CycleError as error:  # noqa: PERF203 - as often as there are circles
             circle = list(reversed(error.args[1]))
             what = f"These tables feed each other in a circle: {' → '.join(circle)}."
             yield "cycle", facts[circle[0]].spot, what, "take one of the references out, or split a table.", circle[0], ""
@@ -258,10 +258,10 @@ def _unused(facts: Mapping[str, Facts]) -> Iterator[Said]:
     for name, one in facts.items():
         if one.kind == "files" or name not in read or set(one.grants) - {one.owner}:
             continue
-        for key, column in one.columns.items():
+        for key, unread in one.columns.items():
             if key not in read[name] and key not in one.uses:
-                what = f"{column.name} is read by no contract, and only {one.owner} may read the table."
-                yield "unused-column", column.spot, what, "delete it, or accept the warning with a reason.", name, column.name
+                what = f"{unread.name} is read by no contract, and only {one.owner} may read the table."
+                yield "unused-column", unread.spot, what, "delete it, or accept the warning with a reason.", name, unread.name
 
 
 def _overlaps(patterns: Mapping[str, tuple[list[str], Spot]]) -> Iterator[Said]:

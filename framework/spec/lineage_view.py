@@ -39,7 +39,7 @@ def as_tree(lineage: Lineage, columns: list[Column], *, up: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _branch(lineage: Lineage, column: Column, indent: str, lines: list[str], *, up: bool, above: tuple[Column, ...]) -> None:
+def _branch(lineage: Lineage, column: Column, indent: str, lines: list[str], *, up: bool, above: tuple[Column, ...]) -> None:  # noqa: PLR0913 - where in the tree it is
     steps = sorted(lineage.steps(column, up=up), key=lambda step: (step.above, step.below))
     for i, step in enumerate(steps):
         last = i == len(steps) - 1

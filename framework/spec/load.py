@@ -64,7 +64,7 @@ class Document:
         for part in loc:
             try:
                 value = value[part]
-            except (KeyError, IndexError, TypeError):
+            except (KeyError, IndexError, TypeError):  # noqa: PERF203 - a place is a few steps deep
                 return None
         return value
 

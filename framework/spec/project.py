@@ -149,7 +149,7 @@ def examined_project(root: Path, files: Files, kept: Mapping[str, Any], *, model
     reader = _Reader(root, files, read, about, kept, models=models)
     looked = [reader.read(name) for name in names]
     problems += [problem for one in looked for problem in one.problems]
-    problems += _twice(root, looked)
+    problems += _twice(looked)
     known = {one.outline.table: one for one in looked if one.outline}
     tried = {one.table for one in looked if one.table}
     around = Around(
@@ -180,7 +180,7 @@ def examined_project(root: Path, files: Files, kept: Mapping[str, Any], *, model
     return Examined(findings, records, project)
 
 
-def _twice(root: Path, looked: list[_File]) -> list[Problem]:
+def _twice(looked: list[_File]) -> list[Problem]:
     """Return a problem for each contract whose table another one describes too; only the first is looked at further."""
     first: dict[str, _File] = {}
     problems = []

@@ -73,11 +73,8 @@ def asked(text: str) -> Asked:
             "invalid-quality", f'There is no measure "{metric}".', nearest(metric, METRICS, f"Known here: {', '.join(METRICS)}.")
         )
     if len(columns) not in METRICS[metric]:
-        least = METRICS[metric].start
-        raise _invalid(
-            text,
-            f"`{metric}` takes {'no column' if not least and len(METRICS[metric]) == 1 else 'a column' if len(METRICS[metric]) == 1 else 'columns'}",
-        )
+        words = {range(1): "no column", range(1, 2): "one column"}
+        raise _invalid(text, f"`{metric}` takes {words.get(METRICS[metric], 'columns')}")
     threshold = found["threshold"].strip()
     other = _threshold(text, metric, found["operator"], threshold)
     return Asked(metric, columns, _listed(found["by"]), found["operator"], threshold, other)

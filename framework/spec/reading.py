@@ -19,7 +19,7 @@ from framework.spec.table import FileTable, GroupedTable, MappedTable, QueryTabl
 from framework.spec.translate import problems_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SECTIONS = ("files", "dedupe")
@@ -233,48 +233,69 @@ def _resolved(
     resolved = dict(document.value)
     origins: dict[str, str] = {}
     places: Places = ({}, {})
-    like = resolved.pop("like", None)
-    if like is not None:
-        other = others.get(like) if isinstance(like, str) else None
-        if other is None or "like" in other.value or other.path == document.path:
-            known = [name for name, one in others.items() if "like" not in one.value and one.path != document.path]
-            what = f'`like` names "{like}"; no contract that is written out in full describes it.'
-            why = "`like` takes source, joins, columns and checks from another contract."
-            problems.append(Problem(document.place(("like",)), "unknown-table", what, why, did_you_mean(like, known)))
-        else:
-            for key in INHERITED:
-                if key in other.value and key not in resolved:
-                    resolved[key] = other.value[key]
-                    origins[key] = f"like {like}, {other.path.name}:{other.key((key,)).line}"
-                    _copy_places(other, (key,), (key,), places)
+    _fill_in_like(resolved, origins, places, document, others, problems)
     layers = read.metadata.layers
     # With a layer that does not exist, the nearest one's defaults keep the fault from being told as keys that are missing.
     said = str(resolved.get("layer"))
-    name = said if said in layers else next(iter(get_close_matches(said, layers, n=1, cutoff=0)), "")
+    layer = said if said in layers else next(iter(get_close_matches(said, layers, n=1, cutoff=0)), "")
     fields = set(kind_of(resolved).model_fields)
-    for key, value in (layers[name].defaults if name else {}).items():
-        source: Loc = (name, "defaults", key)
-        if key in SECTIONS:
-            if isinstance(resolved.get(key), dict):
-                added = {k: v for k, v in value.items() if k not in resolved[key]}
-                if key == "dedupe" and "exact_repeats" in resolved[key]:
-                    added = {k: v for k, v in added.items() if k == "tie_break"}
-                resolved[key] = resolved[key] | added
-                for k in added:
-                    origins[f"{key}.{k}"] = _said(read.layers, (*source, k), name)
-                    _copy_places(read.layers, (*source, k), (key, k), places)
-        elif key == "accepted" and isinstance(resolved.get(key), list):
-            # What a layer accepts is accepted beside what a contract does.
-            count = len(resolved[key])
-            resolved[key] = [*resolved[key], *value]
-            for i in range(len(value)):
-                origins[f"{key}.{count + i}"] = _said(read.layers, source, name)
-                _copy_places(read.layers, (*source, i), (key, count + i), places)
-        elif key not in resolved and key in fields:
-            resolved[key] = value
-            origins[key] = _said(read.layers, source, name)
-            _copy_places(read.layers, source, (key,), places)
+    for key, value in (layers[layer].defaults if layer else {}).items():
+        for path, source, one in _default(key, value, resolved, fields):
+            _put(resolved, path, one)
+            origins[".".join(map(str, path))] = _said(read.layers, (layer, "defaults", *source), layer)
+            _copy_places(read.layers, (layer, "defaults", *source), path, places)
     return resolved, origins, places
+
+
+def _fill_in_like(  # noqa: PLR0913, PLR0917 - what is filled, and from where
+    resolved: dict[str, Any],
+    origins: dict[str, str],
+    places: Places,
+    document: Document,
+    others: Mapping[str, Document],
+    problems: list[Problem],
+) -> None:
+    like = resolved.pop("like", None)
+    if like is None:
+        return
+    other = others.get(like) if isinstance(like, str) else None
+    if other is None or "like" in other.value or other.path == document.path:
+        known = [name for name, one in others.items() if "like" not in one.value and one.path != document.path]
+        what = f'`like` names "{like}"; no contract that is written out in full describes it.'
+        why = "`like` takes source, joins, columns and checks from another contract."
+        problems.append(Problem(document.place(("like",)), "unknown-table", what, why, did_you_mean(like, known)))
+        return
+    for key in INHERITED:
+        if key in other.value and key not in resolved:
+            resolved[key] = other.value[key]
+            origins[key] = f"like {like}, {other.path.name}:{other.key((key,)).line}"
+            _copy_places(other, (key,), (key,), places)
+
+
+def _default(key: str, value: Any, resolved: dict[str, Any], fields: set[str]) -> Iterator[tuple[Loc, Loc, Any]]:
+    """Yield what a layer's default for a key adds to a contract: where to, where from, and the value."""
+    there = resolved.get(key)
+    if key in SECTIONS:
+        if isinstance(there, dict):
+            # A table of exact repeats has no key that could be filled in.
+            only = {"tie_break"} if "exact_repeats" in there else set(value)
+            yield from (((key, k), (key, k), v) for k, v in value.items() if k not in there and k in only)
+    elif key == "accepted" and isinstance(there, list):
+        # What a layer accepts is accepted beside what a contract does.
+        yield from (((key, len(there) + i), (key, i), one) for i, one in enumerate(value))
+    elif key not in resolved and key in fields:
+        yield (key,), (key,), value
+
+
+def _put(resolved: dict[str, Any], path: Loc, value: Any) -> None:
+    """Set a value in a contract, without changing what was read from the file."""
+    key, *below = path
+    if not below:
+        resolved[str(key)] = value
+    elif isinstance(resolved[str(key)], list):
+        resolved[str(key)] = [*resolved[str(key)], value]
+    else:
+        resolved[str(key)] = resolved[str(key)] | {below[0]: value}
 
 
 def _said(layers: Document, loc: Loc, layer: str) -> str:

@@ -129,9 +129,9 @@ def without(base: str, fragment: str) -> str:
 
 
 def changed(base: str, fragment: str) -> str:
-    """Return a contract with the keys of a fragment in place of its own.
+    r"""Return a contract with the keys of a fragment in place of its own.
 
-    >>> changed("table: a\\nlayer: b\\n", "layer: c")
-    'table: a\\nlayer: c\\n'
+    >>> changed("table: a\nlayer: b\n", "layer: c")
+    'table: a\nlayer: c\n'
     """
     return without(base, fragment) + fragment.rstrip() + "\n"

@@ -20,8 +20,7 @@ def resolved_text(contract: Contract) -> str:
     for section, model in (("", contract.table), ("files", getattr(contract.table, "files", None))):
         if isinstance(model, BaseModel):
             _fill(shown if not section else shown.setdefault(section, {}), model, section, origins)
-    text = "".join(_block(key, value, origins) for key, value in shown.items())
-    return text
+    return "".join(_block(key, value, origins) for key, value in shown.items())
 
 
 def _fill(shown: dict[str, Any], model: BaseModel, section: str, origins: dict[str, str]) -> None:

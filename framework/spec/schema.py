@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from framework.spec.checks import KINDS
 from framework.spec.metadata import Catalog, Folders, Layer, PiiClass, Principal
 from framework.spec.table import FileTable, GroupedTable, MappedTable, QueryTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import BaseModel
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _LIKE = {
@@ -96,12 +96,11 @@ def _mend(node: Any) -> None:
 
 def _open(key: str, one: dict[str, Any], owner: dict[str, Any]) -> None:
     """Let a key take its short form too."""
-    names = {"type": "array", "items": {"type": "string"}, "minItems": 0}
+    names: dict[str, Any] = {"type": "array", "items": {"type": "string"}, "minItems": 0}
     if key in {"on", "take"} and one.get("type") == "object":
-        kept = {name: one.pop(name) for name in ("description", "default", "examples") if name in one}
-        one |= {**kept, "anyOf": [names, {"type": "object", "additionalProperties": {"type": "string"}}]}
         one.pop("type", None)
         one.pop("additionalProperties", None)
+        one["anyOf"] = [names, {"type": "object", "additionalProperties": {"type": "string"}}]
     if key == "on" and "anyOf" in one:
         one["anyOf"] = [
             names,
@@ -109,11 +108,7 @@ def _open(key: str, one: dict[str, Any], owner: dict[str, Any]) -> None:
             *([{"type": "string"}] if owner.get("properties", {}).get("reference") else []),
         ]
     if key == "source" and "TableSource" in str(one):
-        kept = {name: one[name] for name in ("description",) if name in one}
+        meaning = one.get("description")
         one.clear()
-        one |= {**kept, "anyOf": [{"type": "string"}, {"$ref": "#/$defs/TableSource"}]}
-
-
-def check_kinds() -> tuple[str, ...]:
-    """Return the keys of which a check has one."""
-    return tuple(KINDS)
+        one["description"] = meaning
+        one["anyOf"] = [{"type": "string"}, {"$ref": "#/$defs/TableSource"}]

@@ -44,12 +44,15 @@ def _problem(detail: ErrorDetails, document: Document, model: type[BaseModel], a
         return Problem(where, cause.code, cause.what, CODES[cause.code].why, cause.fix)
     match detail["type"]:
         case "extra_forbidden":
+            fix = did_you_mean(name, _keys_at(model, detail["loc"][:-1]))
+            if detail["input"] is None:
+                fix = f"put the text before it in quotes, if it is part of it: inside {{…}} a comma ends a text. {fix}"
             return Problem(
                 document.key(loc),
                 "unknown-key",
                 f'There is no key "{name}" here.',
                 "a misspelled key would be forgotten without a word.",
-                did_you_mean(name, _keys_at(model, detail["loc"][:-1])),
+                fix,
             )
         case "missing":
             return Problem(

@@ -84,24 +84,24 @@ def mutations(document: Document) -> Iterator[Mutation]:
             yield from _whole_key(document, lines, loc, place)
     for loc, place in document.values.items():
         value = document.at(loc)
-        key = next((part for part in reversed(loc) if isinstance(part, str)), "")
-        if not isinstance(value, str) or not _stands(lines, place, value):
-            continue
-        if key in NAMES:
-            word = value.split(" ")[0]
-            yield Mutation("misspelt name", loc, place.line, _replaced(lines, place, word, misspelt(word)))
-        if key == "type":
-            for type_ in TYPES:
-                yield Mutation(
-                    f"retyped to {type_}",
-                    loc,
-                    place.line,
-                    _replaced(lines, place, value, f'"{type_}"' if lines[place.line - 1][place.column - 1 :].startswith(value) else type_),
-                )
-        if key in SQL or (len(loc) > 1 and loc[-2] == "columns" and isinstance(loc[-1], str)):
-            yield from _broken(lines, loc, place, value)
-        if isinstance(loc[-1], int):
-            yield from _items(document, lines, loc, place, value)
+        if isinstance(value, str) and _stands(lines, place, value):
+            yield from _of_value(document, lines, loc, place, value)
+
+
+def _of_value(document: Document, lines: list[str], loc: Loc, place: Place, value: str) -> Iterator[Mutation]:
+    key = next((part for part in reversed(loc) if isinstance(part, str)), "")
+    if key in NAMES:
+        word = value.split(" ", maxsplit=1)[0]
+        yield Mutation("misspelt name", loc, place.line, _replaced(lines, place, word, misspelt(word)))
+    if key == "type":
+        is_plain = lines[place.line - 1][place.column - 1 :].startswith(value)
+        for type_ in TYPES:
+            written = f'"{type_}"' if is_plain else type_
+            yield Mutation(f"retyped to {type_}", loc, place.line, _replaced(lines, place, value, written))
+    if key in SQL or (len(loc) > 1 and loc[-2] == "columns" and isinstance(loc[-1], str)):
+        yield from _broken(lines, loc, place, value)
+    if isinstance(loc[-1], int):
+        yield from _items(document, lines, loc, place)
 
 
 def _broken(lines: list[str], loc: Loc, place: Place, sql: str) -> Iterator[Mutation]:
@@ -138,7 +138,7 @@ def _broken(lines: list[str], loc: Loc, place: Place, sql: str) -> Iterator[Muta
     yield Mutation("operator without operand", loc, place.line, _replaced(lines, place, sql, f"{sql} +"))
 
 
-def _items(document: Document, lines: list[str], loc: Loc, place: Place, value: str) -> Iterator[Mutation]:
+def _items(document: Document, lines: list[str], loc: Loc, place: Place) -> Iterator[Mutation]:
     """Yield a list whose item stands twice, and one whose item is swapped with the next."""
     quoted = lines[place.line - 1][place.column - 1 : place.column - 1 + place.length]
     above = document.place(loc[:-1])

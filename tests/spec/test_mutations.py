@@ -108,10 +108,11 @@ def test_whatever_is_written_there_is_never_a_traceback(data: st.DataObject, sou
         assert problem.text()
 
 
-KEYS = st.sampled_from(
-    [*["table", "layer", "description", "owner", "source", "sources", "columns", "name", "type", "expr", "checks", "dedupe", "key", "history", "files", "pattern", "sql", "joins"]]
-    + [*["group_by", "periods", "of", "types", "measure", "lookup", "reference", "on", "take", "in", "between", "matches", "grants", "accepted", "declassified", "from", "method"]]
-)
+WORDS = """
+table layer description owner source sources columns name type expr checks dedupe key history files pattern sql joins
+group_by periods of types measure lookup reference on take in between matches grants accepted declassified from method
+"""
+KEYS = st.sampled_from(WORDS.split())
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | KEYS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -13,6 +12,9 @@ from docs.generate import generated
 from framework.spec.load import load
 from framework.spec.schema import contract_schema, metadata_schemas
 from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHIPPED = [
     path

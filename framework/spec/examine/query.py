@@ -290,7 +290,7 @@ class Query:
     def _read(
         self, select: Select, node: exp.Expr, *, is_condition: bool = False, may_aggregate: bool = False, in_key: bool = False
     ) -> Value:
-        reading = Reading(_Scope(select), self.report, may_aggregate=may_aggregate, may_window=True)  # type: ignore[arg-type] # a Scope
+        reading = Reading(_Scope(select), self.report, may_aggregate=may_aggregate, may_window=True)
         value = reading.condition(node) if is_condition else reading.value(node)
         for at, why in reading.unstable:
             code = "unstable-key" if in_key else "unstable-value"
@@ -340,8 +340,8 @@ class Query:
         others = [one for one in select.relations[:-1] if one.alias.lower() in equal]
         if right.keys is None or not others or any(one.keys is None for one in others):
             return
-        for one in (right, *others):
-            if any(key <= equal.get(one.alias.lower(), set()) for key in one.keys or ()):
+        for side in (right, *others):
+            if any(key <= equal.get(side.alias.lower(), set()) for key in side.keys or ()):
                 return
         named = ", ".join(sorted(equal.get(right.alias.lower(), set())))
         what = f"Nothing says that {named} names one row of {right.alias}, nor one of {', '.join(one.alias for one in others)}."
@@ -378,7 +378,7 @@ class Query:
                 self._say_multiplies(select, on, join)
         elif using:
             self._using(select, before, using, side)
-        elif kind not in {"CROSS"} and not join.args.get("method") and not isinstance(join.this, exp.Lateral | exp.Unnest):
+        elif kind != "CROSS" and not join.args.get("method") and not isinstance(join.this, exp.Lateral | exp.Unnest):
             what = f"Every row is joined with every row of {join.this.alias_or_name}."
             self.report("ambiguous-join", join.this, what, "say `on …`; or write `cross join` where it is meant.")
         if kind in {"SEMI", "ANTI"} or side in {"SEMI", "ANTI"}:
@@ -409,7 +409,7 @@ class Query:
         for equal in on.find_all(exp.EQ):
             for part in (equal.this, equal.expression):
                 if isinstance(part, exp.Column):
-                    value = select.column(part, Reading(_Scope(select), lambda *_: None))  # type: ignore[arg-type] # a Scope
+                    value = select.column(part, Reading(_Scope(select), lambda *_: None))
                     self._need(part, value.nulls)
 
     def _need(self, node: exp.Column, nulls: Columns | None) -> None:

@@ -101,7 +101,7 @@ def _greater_than(check: GreaterThan, type_: Type) -> Fault | None:
 
 
 @fault_of.register
-def _matches(check: Matches, type_: Type) -> Fault | None:
+def _matches(_: Matches, type_: Type) -> Fault | None:
     if type_.is_known and type_.family != "text":
         return "type-mismatch", f"`matches` asks for text; the column is {type_}.", "use `between`, `in` or `sql`."
     return None

@@ -223,16 +223,21 @@ def _compare(reading: Reading, node: exp.Expr, left: Value, right: Value) -> Non
         what = f"{_a(left.type).capitalize()} is compared with {_a(right.type)}; they are never equal."
         reading.report("type-mismatch", node, what, "cast one of them to what was meant.")
     elif fits is None:
-        other = right.type if left.type.family == "text" else left.type
+        wanted = right.type if left.type.family == "text" else left.type
         reading.report(
             "unsafe-cast",
             node,
-            f"Text is compared with {_a(other)}: Spark casts the text, and stops at the first that is none.",
-            f"write `try_cast(… as {other})`; a text that cannot be read is null then.",
+            f"Text is compared with {_a(wanted)}: Spark casts the text, and stops at the first that is none.",
+            f"write `try_cast(… as {wanted})`; a text that cannot be read is null then.",
         )
 
 
 def reads_text(text: str, type_: Type) -> bool:
+    """Tell whether a text can be read as a type.
+
+    >>> reads_text("2024-02-30", DATE), reads_text(" 7 ", INT)
+    (False, True)
+    """
     if type_.family == "number":
         try:
             float(text.strip())

@@ -11,7 +11,8 @@ from functools import lru_cache
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
-from sqlglot.tokens import Token, TokenType
+from sqlglot.parsers.databricks import DatabricksParser
+from sqlglot.tokenizer_core import Token, TokenType
 
 from framework.spec.sql.functions import is_aggregate
 
@@ -25,15 +26,15 @@ _MOST_CHARACTERS = 20_000
 class ContractSql(Databricks):
     """Databricks SQL whose functions are left as they are written."""
 
-    class Parser(Databricks.Parser):
+    class Parser(DatabricksParser):
         """sqlglot's parser, but for the functions."""
 
-        FUNCTIONS = {}  # type: ignore[var-annotated] # noqa: RUF012 - sqlglot reads it from the class
+        FUNCTIONS = {}  # noqa: RUF012 - sqlglot reads it from the class
         FUNCTION_PARSERS = {  # noqa: RUF012
-            name: parser for name, parser in Databricks.Parser.FUNCTION_PARSERS.items() if name in _WITH_WORDS_INSIDE
+            name: parser for name, parser in DatabricksParser.FUNCTION_PARSERS.items() if name in _WITH_WORDS_INSIDE
         }
         NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
-            name: parser for name, parser in Databricks.Parser.NO_PAREN_FUNCTION_PARSERS.items() if name in {"ANY", "CASE", "IF"}
+            name: parser for name, parser in DatabricksParser.NO_PAREN_FUNCTION_PARSERS.items() if name in {"ANY", "CASE", "IF"}
         }
 
 

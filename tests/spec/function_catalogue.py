@@ -35,8 +35,14 @@ FAMILIES = {
 MOST_ARGUMENTS = 9
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
 GROUPS = {"agg_funcs": "aggregate", "window_funcs": "window", "generator_funcs": "generator", "table_funcs": "generator"}
-# Names that a contract may not call: Spark lists them, but they are tables, or need packages that are not there.
 REFUSED = "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE"
+# Asked with nulls beside it, Spark refuses even what these take: their first argument is of one family.
+TAKES_FIRST = {
+    **{name: {"array"} for name in ("array_contains", "array_except", "array_intersect", "array_insert", "arrays_overlap", "array_union")},
+    "map_contains_key": {"map"},
+    "element_at": {"array", "map"},
+    "try_element_at": {"array", "map"},
+}
 
 
 def names(spark: SparkSession) -> list[str]:
@@ -83,10 +89,12 @@ def _described(spark: SparkSession, name: str) -> dict[str, Any]:
                 if found and position == 0:
                     returns.setdefault(family, found)
                 verdicts.setdefault(position, {}).setdefault(family, []).append(error or "")
-    return compact(group, arities, verdicts, returns)
+    return compact(name, group, arities, verdicts, returns)
 
 
-def compact(group: str, arities: list[int], verdicts: dict[int, dict[str, list[str]]], returns: dict[str, str]) -> dict[str, Any]:
+def compact(
+    name: str, group: str, arities: list[int], verdicts: dict[int, dict[str, list[str]]], returns: dict[str, str]
+) -> dict[str, Any]:
     """Return one function's record, without what goes without saying."""
     record: dict[str, Any] = {"args": [count for count in arities if count < MOST_ARGUMENTS]}
     if MOST_ARGUMENTS in arities:
@@ -97,6 +105,10 @@ def compact(group: str, arities: list[int], verdicts: dict[int, dict[str, list[s
         [family for family, errors in verdicts[position].items() if errors and all(error == REFUSED for error in errors)]
         for position in sorted(verdicts)
     ]
+    # Where nothing is taken, Spark wanted something that was not tried, such as an array of arrays.
+    refuses = [[] if len(families) == len(FAMILIES) else families for families in refuses]
+    if name in TAKES_FIRST:
+        refuses = [[family for family in FAMILIES if family not in TAKES_FIRST[name]], *refuses[1:]]
     while refuses and not refuses[-1]:
         refuses.pop()
     if refuses:

@@ -44,7 +44,7 @@ class MappedExamination(Examination):
             return
         for i, column in enumerate(self.table.columns):
             values = [one[column.name.lower()] for one in found]
-            self.keep(column, _together(values), column.type, ("columns", i), _said(column))
+            self.keep(column, _together(values), column.type, ("columns", i), _said(column, self.table))
         self._versions()
         self._dedupe()
 
@@ -409,10 +409,10 @@ def _together(values: list[Value]) -> Value:
     return replace(values[0], nulls=None if nulls is None else frozenset(nulls), origins=origins)
 
 
-def _said(column: MappedColumn) -> str:
-    parts = []
-    if column.expr:
-        parts.append(" ".join(column.expr.split()))
+def _said(column: MappedColumn, table: MappedTable) -> str:
+    """Return in the contract's words how a column comes about."""
+    written = [source.columns.get(column.name, column.expr) for source in table.all_sources]
+    parts = list(dict.fromkeys(" ".join(sql.split()) for sql in written if sql))
     if column.lookup:
         parts.append(f"looked up in {column.lookup.target}")
     return "; ".join(parts)

@@ -494,6 +494,11 @@ def _bracket(reading: Reading, node: exp.Expr) -> Value:
     return made_of(parts, inner)
 
 
+def _place(reading: Reading, node: exp.Expr) -> Value:
+    parts = reading.values(node)
+    return made_of(parts, INT, nulls=union_of_nulls(parts))
+
+
 def _text_function(reading: Reading, node: exp.Expr) -> Value:
     parts = reading.values(node)
     return made_of(parts, STRING, nulls=union_of_nulls(parts))
@@ -503,7 +508,8 @@ def _extract(reading: Reading, node: exp.Expr) -> Value:
     part = reading.value(node.expression)
     if part.type.is_known and part.type.family not in {"time", "interval", "text"}:
         reading.report("type-mismatch", node, f"There is no {node.this.name.lower()} in {_a(part.type)}.", "extract from a date.")
-    return made_of([part], UNKNOWN, nulls=part.nulls)
+    whole = node.this.name.upper() not in {"SECOND", "SECONDS"}
+    return made_of([part], INT if whole else SOME_NUMBER, nulls=part.nulls)
 
 
 def _interval(reading: Reading, node: exp.Expr) -> Value:
@@ -771,7 +777,7 @@ def _returned(reading: Reading, node: exp.Expr, name: str, values: Sequence[Valu
         type_ = _rounded(first.type, values)
     found = made_of(values, type_, nulls=nulls)
     if name == "abs" and first:
-        return Value(found.type, nulls, found.origins, found.is_constant, found.is_aggregated, first.is_nonzero)
+        return Value(first.type, nulls, found.origins, found.is_constant, found.is_aggregated, first.is_nonzero)
     return found
 
 
@@ -839,6 +845,18 @@ def _condition_function(_: Reading, __: exp.Expr, values: Sequence[Value]) -> Va
     return made_of(values, BOOLEAN, nulls=NEVER)
 
 
+def _true_or_false(_: Reading, __: exp.Expr, values: Sequence[Value]) -> Value:
+    return made_of(values, BOOLEAN)
+
+
+def _named_struct(_: Reading, __: exp.Expr, values: Sequence[Value]) -> Value:
+    names, parts = values[::2], values[1::2]
+    if len(names) != len(parts) or not all(isinstance(name.literal, str) for name in names):
+        return made_of(values, nulls=NEVER)
+    type_ = Type("struct", of=tuple(part.type for part in parts), fields=tuple(str(name.literal) for name in names))
+    return made_of(parts, type_, nulls=NEVER)
+
+
 def _element(_: Reading, __: exp.Expr, values: Sequence[Value]) -> Value:
     outer = values[0].type
     return made_of(values, outer.of[-1] if outer.of and outer.base in {"array", "map"} else UNKNOWN)
@@ -873,7 +891,6 @@ _SPECIAL: dict[str, Callable[[Reading, exp.Expr, Sequence[Value]], Value]] = {
     "greatest": _greatest,
     "least": _greatest,
     "struct": _struct,
-    "named_struct": _never_null,
     "map": _never_null,
     "array": _array,
     "element_at": _element,
@@ -886,6 +903,14 @@ _SPECIAL: dict[str, Callable[[Reading, exp.Expr, Sequence[Value]], Value]] = {
     "array_distinct": _same_as_first,
     "filter": _same_as_first,
     "slice": _same_as_first,
+    "array_compact": _same_as_first,
+    "array_remove": _same_as_first,
+    "array_except": _same_as_first,
+    "array_intersect": _same_as_first,
+    "array_contains": _true_or_false,
+    "arrays_overlap": _true_or_false,
+    "map_contains_key": _true_or_false,
+    "named_struct": _named_struct,
     "reverse": _same_as_first,
     "transform": _transform,
     "aggregate": _unknown_of,
@@ -939,6 +964,7 @@ _HANDLERS: dict[type, Callable[[Reading, exp.Expr], Value]] = {
     exp.Substring: _text_function,
     exp.Overlay: _text_function,
     exp.Extract: _extract,
+    exp.StrPosition: _place,
     exp.Interval: _interval,
     exp.Star: _star,
     exp.DataType: _nothing,

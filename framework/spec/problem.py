@@ -105,7 +105,8 @@ def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     >>> did_you_mean("colunm", ["column", "table"])
     'did you mean "column"? Known here: column, table.'
     """
-    words = sorted(set(known))
+    # The engine's own columns come last: they are seldom what was meant.
+    words = sorted(set(known), key=lambda word: (word.startswith("_"), word))
     more = f", … and {len(words) - _MOST_WORDS} more" if len(words) > _MOST_WORDS else ""
     choice = f"Known here: {', '.join(words[:_MOST_WORDS])}{more}." if words else "Nothing is known here."
     return nearest(wrong, words, choice)

@@ -105,7 +105,7 @@ _NEVER_NEGATIVE = re.compile(r".*_count|.*_percent|row_count|.*_length")
 def _bound(text: str, metric: str, operator: str, bound: str) -> None:
     if metric == "freshness":
         if not _SPAN.fullmatch(bound):
-            raise _invalid(text, "`freshness` is a span of time such as `7d`, `12h` or `1d12h`")
+            raise _invalid(text, "`freshness` is compared with a span of time such as `7d`, `12h` or `1d12h`")
         return
     number = re.sub(r"\s*%$", "", bound)
     if not _NUMBER.fullmatch(number):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from framework.spec.load import Document, Loc
 
 _TAGS = {*KINDS, "exact", "latest"}
+_ALTERNATIVES = {"str", "bool", "int", "float"}
+"""What pydantic calls the alternatives of a key that takes a word or a number."""
 _CLASS = re.compile(r"[A-Z]\w*")
 
 
@@ -89,6 +91,13 @@ def _wording(detail: ErrorDetails) -> str:
     kind = detail["type"].removesuffix("_type").removesuffix("_parsing")
     if kind in kinds:
         return f"{kinds[kind]} is expected, not {_shown(detail['input'])}"
+    if detail["type"] == "literal_error":
+        return f"{_shown(detail['input'])} is none of the words that may stand here"
+    if detail["type"] == "string_too_short":
+        count = detail.get("ctx", {}).get("min_length", 1)
+        return "text is expected" if count == 1 else f"a text of at least {count} characters is expected"
+    if detail["type"] == "too_short":
+        return "at least one item is expected"
     if detail["type"] in {"model_type", "model_attributes_type"}:
         return f"a mapping is expected, not {_shown(detail['input'])}"
     message = detail["msg"].removeprefix("Value error, ")
@@ -118,6 +127,8 @@ def _yaml_loc(loc: tuple[int | str, ...], document: Document, above: Loc) -> Loc
         known = (*above, *kept, part) in document.values
         if part in _TAGS and not last and kept and isinstance(kept[-1], int):
             continue  # the kind of a check, not a key below it
+        if not known and part in _ALTERNATIVES and kept:
+            continue
         if not known and isinstance(part, str) and (part in _TAGS or _CLASS.match(part) or "[" in part or part == "str"):
             continue
         if known or last or isinstance(part, int) or kept == ():

@@ -183,7 +183,7 @@ class MappedExamination(Examination):
             return value
         if column.lookup is None and column.default is None:
             what = f'The source {source.table} has no column "{column.name}", and nothing says what it is made of.'
-            fix = f"add `expr:`, or {did_you_mean(column.name, rows.names.values())}"
+            fix = f"add `expr:`; {did_you_mean(column.name, rows.names.values())}"
             self.say("unknown-column", (*loc, "name"), what, fix, column=column.name)
         return None
 

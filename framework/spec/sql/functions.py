@@ -15,6 +15,9 @@ from framework.spec.sql.types import UNKNOWN, InvalidTypeError, Type, read_type
 
 CATALOGUE = Path(__file__).with_name("functions.json")
 
+FAMILIES = ("string", "int", "bigint", "double", "decimal", "date", "timestamp", "boolean", "binary", "array", "map", "struct")
+"""The types that Spark was asked about."""
+
 UNSTABLE = frozenset(
     {
         "current_date",

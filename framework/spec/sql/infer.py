@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from framework.spec.facts import AGGREGATED, DERIVED
 from framework.spec.problem import nearest
-from framework.spec.sql.functions import RAISING, UNORDERED, UNSTABLE, functions
+from framework.spec.sql.functions import FAMILIES, RAISING, UNORDERED, UNSTABLE, functions
 from framework.spec.sql.parse import name_of
 from framework.spec.sql.types import (
     BIGINT,
@@ -102,7 +102,7 @@ def _a(type_: Type) -> str:
 
 def shown(node: exp.Expr) -> str:
     """Return a node as SQL, shortened to what fits in a sentence."""
-    text = node.sql("databricks", normalize_functions=False)
+    text = node.sql("databricks", normalize_functions=False, comments=False)
     return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004 - what reads well in a sentence
 
 
@@ -669,9 +669,9 @@ def _check_call(reading: Reading, node: exp.Expr, name: str, values: Sequence[Va
     for number, (value, refused) in enumerate(zip(values, known.refuses, strict=False)):
         if value.type.base in refused and not value.is_constant and not units:
             ordinal = ("first", "second", "third", "fourth")[number]
-            reading.report(
-                "type-mismatch", node, f"`{name}` does not take {_a(value.type)} as its {ordinal} argument.", "give it what it takes."
-            )
+            taken = [family for family in FAMILIES if family not in refused]
+            fix = f"it takes {', '.join(taken)}." if taken else "give it another type."
+            reading.report("type-mismatch", node, f"`{name}` does not take {_a(value.type)} as its {ordinal} argument.", fix)
     if name in RAISING and values and values[0].type.family == "text" and not values[0].is_constant:
         safe = f"try_{name}" if f"try_{name}" in functions() else "try_cast"
         reading.report(
@@ -686,6 +686,9 @@ def _check_call(reading: Reading, node: exp.Expr, name: str, values: Sequence[Va
         pattern = values[1].literal
         if isinstance(pattern, str):
             _check_pattern(reading, node.expressions[1], pattern)
+
+
+_OF_NUMBERS = {"sum", "avg", "mean", "stddev", "variance", "median", "stddev_samp", "var_samp", "try_sum", "try_avg"}
 
 
 def _aggregate(reading: Reading, node: exp.Expr, name: str, arguments: Sequence[exp.Expr]) -> Value:
@@ -703,12 +706,13 @@ def _aggregate(reading: Reading, node: exp.Expr, name: str, arguments: Sequence[
     values = _arguments(reading, name, arguments)
     reading.is_inside_aggregate = outer
     star = any(isinstance(argument, exp.Star) for argument in arguments)
-    _check_call(reading, node, name, values, _flat(arguments))
+    sums = name in _OF_NUMBERS
+    _check_call(reading, node, name, [] if sums else values, _flat(arguments))
     if name in {"count", "count_if", "approx_count_distinct", "regr_count"}:
         always = name == "count" and (star or all(value.nulls == NEVER for value in values))
         found = made_of(values, BIGINT, how=AGGREGATED, nulls=NEVER)
         return Value(found.type, NEVER, found.origins, is_aggregated=True, is_nonzero=always)
-    if name in {"sum", "avg", "mean", "stddev", "variance", "median", "stddev_samp", "var_samp", "try_sum", "try_avg"}:
+    if sums:
         _wants_numbers(reading, node, values)
     type_ = _aggregate_type(name, values)
     empty = name in {"collect_list", "collect_set", "array_agg"}

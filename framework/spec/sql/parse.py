@@ -128,7 +128,11 @@ def _check_brackets(tokens: list[Token], prefix: int) -> None:
 def _located(error: sqlglot.errors.ParseError, text: str, prefix: int) -> InvalidSqlError:
     details = error.errors[0] if error.errors else {}
     near = details.get("highlight") or ""
-    why = (details.get("description") or "it cannot be read").rstrip(".")
+    why = (
+        (details.get("description") or "it cannot be read")
+        .rstrip(".")
+        .replace("Invalid expression / Unexpected token", "it cannot be read")
+    )
     lines = text.split("\n")
     line, column = details.get("line") or 1, details.get("col") or 1
     offset = sum(len(one) + 1 for one in lines[: line - 1]) + max(0, column - len(near)) - prefix

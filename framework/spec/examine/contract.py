@@ -11,7 +11,8 @@ from framework.spec.codes import CODES
 from framework.spec.facts import AGGREGATED, ColumnFacts, Facts, Need, Origin, Spot
 from framework.spec.problem import Place, Problem, did_you_mean
 from framework.spec.quality import NUMERIC, asked
-from framework.spec.sql.infer import Reading, of_field
+from framework.spec.sql.infer import Reading
+from framework.spec.sql.operators import of_field
 from framework.spec.sql.parse import InvalidSqlError, expression_span, name_of, parsed
 from framework.spec.sql.types import UNKNOWN, Type, loss, never_casts, read_type
 from framework.spec.sql.values import NEVER, Value

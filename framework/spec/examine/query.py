@@ -13,7 +13,8 @@ from framework.spec.examine.rules import say_checks
 from framework.spec.facts import Need
 from framework.spec.problem import did_you_mean
 from framework.spec.sql.functions import is_aggregate
-from framework.spec.sql.infer import Reading, of_field
+from framework.spec.sql.infer import Reading
+from framework.spec.sql.operators import of_field
 from framework.spec.sql.parse import InvalidSqlError, name_of, parsed, parsed_query, span_of
 from framework.spec.sql.types import UNKNOWN, read_type, reads_as, wider
 from framework.spec.sql.values import NEVER, Columns, Value, union_of_nulls

@@ -11,7 +11,7 @@ from sqlglot.optimizer.simplify import simplify
 
 from framework.spec.checks import AtLeast, Between, Check, GreaterThan, Holds, In, Matches
 from framework.spec.facts import Origin
-from framework.spec.sql.infer import reads_text
+from framework.spec.sql.compare import reads_text
 from framework.spec.sql.parse import InvalidSqlError, parsed
 from framework.spec.sql.types import RANGES, Type, read_type, reads_as
 from framework.spec.sql.values import NEVER

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -10,21 +10,17 @@ from sqlglot import exp
 from framework.spec.examine.contract import Examination, Rows, input_rows
 from framework.spec.examine.grouped import bare_columns
 from framework.spec.examine.rules import say_checks
+from framework.spec.examine.select import Columns, Keys, Relation, Result, Select, SelectScope, maybe_null, not_null_in
 from framework.spec.facts import Need
 from framework.spec.problem import did_you_mean
 from framework.spec.sql.functions import is_aggregate
 from framework.spec.sql.infer import Reading
-from framework.spec.sql.operators import of_field
 from framework.spec.sql.parse import InvalidSqlError, name_of, parsed, parsed_query, span_of
 from framework.spec.sql.types import UNKNOWN, read_type, reads_as, wider
-from framework.spec.sql.values import NEVER, Columns, Value, union_of_nulls
+from framework.spec.sql.values import NEVER, Value, union_of_nulls
 
 if TYPE_CHECKING:
     from framework.spec.table import QueryTable
-
-Output = dict[str, tuple[str, Value]]
-Columns_ = dict[str, tuple[str, Value]] | None
-"""Columns of a query by lower-case name: the name as written, and what is known of the values."""
 
 
 class QueryExamination(Examination):
@@ -44,12 +40,13 @@ class QueryExamination(Examination):
             return
         self.facts.reads |= query.reads
         rows = Rows({})
+        given = output.columns
         for i, column in enumerate(self.table.columns):
             loc = ("columns", i)
-            found = output.get(column.name.lower())
+            found = given.get(column.name.lower())
             if found is None:
                 what = f'The query gives no column "{column.name}".'
-                names = [name for name, _ in output.values()]
+                names = [name for name, _ in given.values()]
                 self.say("unknown-column", (*loc, "name"), what, did_you_mean(column.name, names), column=column.name)
             value = found[1] if found else Value()
             is_plain = isinstance(query.plain.get(column.name.lower()), exp.Column)
@@ -57,10 +54,10 @@ class QueryExamination(Examination):
             rows.add(column.name, value.as_type(read_type(column.type)))
             self.say_method(column, query.said.get(column.name.lower()), value, loc)
         for name, node in query.names.items():
-            if name in output and name not in rows.columns:
+            if name in given and name not in rows.columns:
                 span = span_of(node)
                 where = self.document.spot(("sql",), *span) if span else self.document.place(("sql",))
-                what = f'The query gives "{output[name][0]}", which the contract does not declare; it is dropped.'
+                what = f'The query gives "{given[name][0]}", which the contract does not declare; it is dropped.'
                 self.say("unused-column", where, what, "declare it, or take it out of the query.")
         say_checks(self, self.table.checks, ("checks",), rows)
         sure = self._never_null()
@@ -90,115 +87,6 @@ class QueryExamination(Examination):
                 self.facts.needs.append(Need(self.table.table, name.lower(), "nullable-key", where, what, fix))
 
 
-def not_null_in(tree: exp.Expr) -> set[str]:
-    """Return the columns that are not null where a condition is true.
-
-    >>> sorted(not_null_in(parsed("a is not null and (b is not null or c > 1)")))
-    ['a']
-    """
-    if isinstance(tree, exp.And):
-        return not_null_in(tree.this) | not_null_in(tree.expression)
-    if isinstance(tree, exp.Paren):
-        return not_null_in(tree.this)
-    if isinstance(tree, exp.Not) and isinstance(tree.this, exp.Is) and isinstance(tree.this.expression, exp.Null):
-        inner = tree.this.this
-        return {inner.parts[-1].name.lower()} if isinstance(inner, exp.Column) else set()
-    return set()
-
-
-@dataclass
-class Relation:
-    """A table, a subquery or a `with` name, as it stands in a FROM."""
-
-    alias: str
-    columns: dict[str, tuple[str, Value]] | None
-    """None where the columns are not known."""
-    keys: tuple[frozenset[str], ...] | None = None
-    """Sets of columns that name one row at most each; None where it is not known."""
-
-
-@dataclass
-class Select:
-    """What the expressions of one SELECT see: its relations, and those around it."""
-
-    query: Query
-    relations: list[Relation]
-    outer: list[Relation]
-    ctes: dict[str, Output | None]
-    aliases: dict[str, Value] = field(default_factory=dict)
-    sure: set[str] = field(default_factory=set)
-    """Columns that the WHERE keeps nulls out of."""
-
-    def column(self, node: exp.Column, reading: Reading) -> Value:
-        """Return what a reference gives: `column`, `alias.column`, and fields of structs behind either."""
-        first, *rest = node.parts
-        if isinstance(first, exp.Star):
-            return Value()
-        if first.name.lower() in reading.bound:
-            return of_field(reading.bound[first.name.lower()], rest, reading)
-        for scope in (self.relations, self.outer):
-            qualified = next((one for one in scope if one.alias.lower() == first.name.lower()), None)
-            if qualified and rest and not isinstance(rest[0], exp.Star):
-                return self._of(qualified, rest[0], rest[1:], reading)
-            holding = [one for one in scope if one.columns is None or first.name.lower() in one.columns]
-            known = [one for one in holding if one.columns is not None]
-            if len(known) > 1:
-                names = ", ".join(f"{one.alias}.{first.name}" for one in known)
-                reading.report(
-                    "ambiguous-column", first, f'Several tables of the query have a column "{first.name}".', f"write one of {names}."
-                )
-                return Value()
-            if known:
-                return self._of(known[0], first, rest, reading)
-            if holding:
-                return Value()
-        if first.name.lower() in self.aliases:
-            return of_field(self.aliases[first.name.lower()], rest, reading)
-        seen = [name for one in self.relations for name, _ in (one.columns or {}).values()]
-        if rest:
-            aliases = [one.alias for one in (*self.relations, *self.outer)]
-            fix = did_you_mean(first.name, [*aliases, *seen])
-            reading.report("unknown-column", first, f'There is no table and no column "{first.name}" in the query here.', fix)
-        else:
-            reading.report("unknown-column", first, f'There is no column "{first.name}" here.', did_you_mean(first.name, seen))
-        return Value()
-
-    def _of(self, relation: Relation, name: exp.Expr, fields: list[exp.Expr], reading: Reading) -> Value:
-        if relation.columns is None:
-            return Value()
-        found = relation.columns.get(name.name.lower())
-        if found is None:
-            names = [one for one, _ in relation.columns.values()]
-            reading.report("unknown-column", name, f'"{relation.alias}" has no column "{name.name}".', did_you_mean(name.name, names))
-            return Value()
-        self.query.reads |= {(origin.table, origin.column) for origin in found[1].origins}
-        value = replace(found[1], nulls=NEVER) if name.name.lower() in self.sure else found[1]
-        return of_field(value, fields, reading)
-
-    def query_value(self, node: exp.Expr) -> Value:
-        """Return what a subquery gives as a value."""
-        inner = node.this if isinstance(node, exp.Subquery | exp.Exists) else node
-        if not isinstance(inner, exp.Query):
-            return Value()
-        output = self.query.output(inner, self.ctes, [*self.relations, *self.outer])
-        if isinstance(node, exp.Exists) or not output:
-            return Value(nulls=NEVER)
-        return replace(next(iter(output.values()))[1], nulls=None)
-
-
-@dataclass
-class _Scope:
-    select: Select
-
-    def column(self, node: exp.Column, reading: Reading) -> Value:
-        """Return what a reference gives."""
-        return self.select.column(node, reading)
-
-    def query(self, node: exp.Expr, _: Reading) -> Value:
-        """Return what a subquery gives."""
-        return self.select.query_value(node)
-
-
 class Query:
     """One query of one contract, read from the inside out."""
 
@@ -210,8 +98,6 @@ class Query:
         self.plain: dict[str, exp.Expr] = {}
         self.said: dict[str, str] = {}
         self._depth = 0
-        self._kept: list[Output] = []
-        self._keys_of: dict[int, tuple[frozenset[str], ...]] = {}
 
     def report(self, code: str, node: exp.Expr, what: str, fix: str) -> None:
         """Tell a problem at its place in the YAML."""
@@ -220,7 +106,7 @@ class Query:
         where = document.spot(("sql",), *span) if span else document.place(("sql",))
         self.examination.say(code, where, what, fix)
 
-    def output(self, tree: exp.Expr, ctes: dict[str, Output | None], outer: list[Relation]) -> Output | None:
+    def output(self, tree: exp.Expr, ctes: dict[str, Result | None], outer: list[Relation]) -> Result | None:
         """Return the columns of a query; None where they are not known."""
         self._depth += 1
         try:
@@ -228,14 +114,14 @@ class Query:
         finally:
             self._depth -= 1
 
-    def _output(self, tree: exp.Expr, ctes: dict[str, Output | None], outer: list[Relation]) -> Output | None:
+    def _output(self, tree: exp.Expr, ctes: dict[str, Result | None], outer: list[Relation]) -> Result | None:
         ctes = dict(ctes)
         with_ = tree.args.get("with_") or tree.args.get("with")
         for cte in with_.expressions if with_ else ():
             found = self.output(cte.this, ctes, outer)
             renamed = [column.name for column in (cte.args["alias"].args.get("columns") or ())] if cte.args.get("alias") else []
             if found is not None and renamed:
-                found = {new.lower(): (new, value) for new, (_, value) in zip(renamed, found.values(), strict=False)}
+                found = Result({new.lower(): (new, value) for new, (_, value) in zip(renamed, found.columns.values(), strict=False)})
             ctes[cte.alias.lower()] = found
         if isinstance(tree, exp.Subquery):
             return self.output(tree.this, ctes, outer)
@@ -243,16 +129,16 @@ class Query:
             return self._set(tree, ctes, outer)
         return self._select(tree, ctes, outer) if isinstance(tree, exp.Select) else None
 
-    def _set(self, tree: exp.SetOperation, ctes: dict[str, Output | None], outer: list[Relation]) -> Output | None:
+    def _set(self, tree: exp.SetOperation, ctes: dict[str, Result | None], outer: list[Relation]) -> Result | None:
         left, right = self.output(tree.this, ctes, outer), self.output(tree.expression, ctes, outer)
         if left is None or right is None:
             return None
-        if len(left) != len(right):
-            what = f"The two sides have {len(left)} and {len(right)} columns."
+        if len(left.columns) != len(right.columns):
+            what = f"The two sides have {len(left.columns)} and {len(right.columns)} columns."
             self.report("type-mismatch", tree.expression, what, "select the same columns on both sides.")
             return left
-        found: Output = {}
-        for (name, one), (_, other) in zip(left.values(), right.values(), strict=True):
+        found: Columns = {}
+        for (name, one), (_, other) in zip(left.columns.values(), right.columns.values(), strict=True):
             if reads_as(one.type, other.type) is not True:
                 what = f'"{name}" is {one.type} on one side and {other.type} on the other.'
                 self.report("type-mismatch", tree.expression, what, "cast them to one type.")
@@ -261,9 +147,10 @@ class Query:
                 name,
                 Value(both, union_of_nulls([one, other]), one.origins | other.origins, is_exact=one.is_exact and other.is_exact),
             )
-        return found
+        distinct = bool(tree.args.get("distinct"))
+        return Result(found, (frozenset(found),) if distinct else ())
 
-    def _select(self, tree: exp.Select, ctes: dict[str, Output | None], outer: list[Relation]) -> Output | None:
+    def _select(self, tree: exp.Select, ctes: dict[str, Result | None], outer: list[Relation]) -> Result | None:
         select = Select(self, [], outer, ctes)
         source = tree.args.get("from_") or tree.args.get("from")
         if source:
@@ -281,8 +168,7 @@ class Query:
         if having:
             self._read(select, having.this, is_condition=True, may_aggregate=True)
         if order:
-            known = {name: value for name, (_, value) in (output or {}).items()}
-            select.aliases |= known
+            select.aliases |= {name: value for name, (_, value) in (output.columns if output else {}).items()}
             for part in order.expressions:
                 if not isinstance(part.this, exp.Literal):
                     self._read(select, part, may_aggregate=True)
@@ -291,7 +177,7 @@ class Query:
     def _read(
         self, select: Select, node: exp.Expr, *, is_condition: bool = False, may_aggregate: bool = False, in_key: bool = False
     ) -> Value:
-        reading = Reading(_Scope(select), self.report, may_aggregate=may_aggregate, may_window=True)
+        reading = Reading(SelectScope(select), self.report, may_aggregate=may_aggregate, may_window=True)
         value = reading.condition(node) if is_condition else reading.value(node)
         for at, why in reading.unstable:
             code = "unstable-key" if in_key else "unstable-value"
@@ -300,33 +186,18 @@ class Query:
 
     def _add(self, select: Select, node: exp.Expr, side: str) -> None:
         """Add what stands in a FROM or JOIN to what the SELECT sees."""
-        alias = node.alias_or_name
-        keys: tuple[frozenset[str], ...] | None = None
-        columns: dict[str, tuple[str, Value]] | None = None
+        found: Result | None = None
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
-            columns = self._table(node, select)
-            keys = self._table_keys(node, select, columns)
+            found = self._table(node, select)
         elif isinstance(node, exp.Subquery):
-            columns = self.output(node.this, select.ctes, [*select.relations, *select.outer])
-            keys = self._keys_of.get(id(columns))
+            found = self.output(node.this, select.ctes, [*select.relations, *select.outer])
+        columns, keys = (found.columns, found.keys) if found else (None, None)
         if side in {"RIGHT", "FULL"}:
             for relation in select.relations:
-                relation.columns = _maybe_null(relation.columns)
+                relation.columns = maybe_null(relation.columns)
         if side in {"LEFT", "FULL"}:
-            columns = _maybe_null(columns)
-        select.relations.append(Relation(alias, columns, keys))
-
-    def _table_keys(self, node: exp.Table, select: Select, columns: Columns_) -> tuple[frozenset[str], ...] | None:
-        if node.name.lower() in select.ctes:
-            return self._keys_of.get(id(columns))
-        around = self.examination.around
-        if node.name in around.references and node.name not in around.outlines:
-            reference = around.references[node.name]
-            return tuple(frozenset({name.lower()}) for name in reference.columns if not reference.repeats(name))
-        if node.name not in around.outlines:
-            return None
-        key = around.key(node.name)
-        return (frozenset(name.lower() for name in key),) if key else ()
+            columns = maybe_null(columns)
+        select.relations.append(Relation(node.alias_or_name, columns, keys))
 
     def _say_multiplies(self, select: Select, on: exp.Expr, join: exp.Join) -> None:
         """Note a join whose equal columns are the whole key of neither side."""
@@ -355,17 +226,24 @@ class Query:
             return next((one for one in select.relations if one.alias.lower() == node.table.lower()), None)
         return next((one for one in select.relations if one.columns and node.name.lower() in one.columns), None)
 
-    def _table(self, node: exp.Table, select: Select) -> dict[str, tuple[str, Value]] | None:
+    def _table(self, node: exp.Table, select: Select) -> Result | None:
         name = node.name
         if name.lower() in select.ctes:
             return select.ctes[name.lower()]
         if node.args.get("db"):
-            self.report(
-                "unknown-table", node, f'"{node.db}.{name}" names a schema.', f"write `{name}`; the environment says where tables are."
-            )
+            fix = f"write `{name}`; the environment says where tables are."
+            self.report("unknown-table", node, f'"{node.db}.{name}" names a schema.', fix)
             return None
-        rows = input_rows(self.examination.around, name)
-        return {key: (rows.names[key], value) for key, value in rows.columns.items()} if rows else None
+        around = self.examination.around
+        rows = input_rows(around, name)
+        if rows is None:
+            return None
+        columns = {key: (rows.names[key], value) for key, value in rows.columns.items()}
+        if name in around.outlines:
+            key = frozenset(column.lower() for column in around.key(name))
+            return Result(columns, (key,) if key else ())
+        reference = around.references[name]
+        return Result(columns, tuple(frozenset({one.lower()}) for one in reference.columns if not reference.repeats(one)))
 
     def _join(self, select: Select, join: exp.Join) -> None:
         before = list(select.relations)
@@ -410,10 +288,10 @@ class Query:
         for equal in on.find_all(exp.EQ):
             for part in (equal.this, equal.expression):
                 if isinstance(part, exp.Column):
-                    value = select.column(part, Reading(_Scope(select), lambda *_: None))
+                    value = select.column(part, Reading(SelectScope(select), lambda *_: None))
                     self._need(part, value.nulls)
 
-    def _need(self, node: exp.Column, nulls: Columns | None) -> None:
+    def _need(self, node: exp.Column, nulls: frozenset[tuple[str, str]] | None) -> None:
         if not nulls:
             return
         span = span_of(node)
@@ -423,11 +301,11 @@ class Query:
         fix = "use a left join, make the column `required` where it comes from, or accept the warning with a reason."
         self.examination.facts.needs += [Need(table, column, "nullable-join", where, what, fix) for table, column in nulls]
 
-    def _projections(self, tree: exp.Select, select: Select) -> Output | None:
+    def _projections(self, tree: exp.Select, select: Select) -> Result | None:
         group = tree.args.get("group")
         keys, key_names = self._keys(tree, select)
         is_gathered = bool(group) or any(_gathers(part) for part in tree.expressions)
-        output: Output = {}
+        output: Columns = {}
         is_known = True
         for i, part in enumerate(tree.expressions, 1):
             if part.is_star:
@@ -449,29 +327,7 @@ class Query:
                 self.names[name.lower()] = part
                 self.plain[name.lower()] = part.this if isinstance(part, exp.Alias) else part
                 self.said[name.lower()] = (part.this if isinstance(part, exp.Alias) else part).sql("databricks", normalize_functions=False)
-        if not is_known:
-            return None
-        self._note_key(tree, select, output, keys, is_gathered=is_gathered)
-        return output
-
-    def _note_key(self, tree: exp.Select, select: Select, output: Output, keys: list[exp.Expr], *, is_gathered: bool) -> None:
-        """Note which columns of a query's result name one row of it, where that follows from how it is made."""
-        by_node = {part.alias_or_name.lower(): part.this if isinstance(part, exp.Alias) else part for part in tree.expressions}
-        if tree.args.get("distinct"):
-            self._keys_of[id(output)] = (frozenset(output),)
-        elif is_gathered:
-            names = [next((name for name, node in by_node.items() if _same(node, key)), None) for key in keys]
-            self._keys_of[id(output)] = (frozenset(name for name in names if name),) if all(names) else ()
-        elif len(select.relations) == 1 and select.relations[0].keys is not None:
-            plain = {node.name.lower(): name for name, node in by_node.items() if isinstance(node, exp.Column) and not node.is_star}
-            starred = any(part.is_star for part in tree.expressions)
-            found = [
-                frozenset(name if starred and name not in plain else plain[name] for name in key)
-                for key in select.relations[0].keys
-                if all(name in plain or (starred and name in output) for name in key)
-            ]
-            self._keys_of[id(output)] = tuple(found)
-        self._kept.append(output)  # an id stays its own only as long as the thing lives
+        return Result(output, _keys_of(tree, select, output, keys, is_gathered=is_gathered)) if is_known else None
 
     def _keys(self, tree: exp.Select, select: Select) -> tuple[list[exp.Expr], set[str]]:
         """Return what a query groups by, and the names among it."""
@@ -506,9 +362,9 @@ class Query:
                 fix = f"gather it: `max({column.name})`, or add it to `group by`."
                 self.report("not-grouped", column, f'"{column.name}" has many values in a group.', fix)
 
-    def _star(self, part: exp.Expr, select: Select) -> Output | None:
+    def _star(self, part: exp.Expr, select: Select) -> Columns | None:
         alias = part.table if isinstance(part, exp.Column) else ""
-        found: Output = {}
+        found: Columns = {}
         for relation in select.relations:
             if alias and relation.alias.lower() != alias.lower():
                 continue
@@ -517,6 +373,22 @@ class Query:
             self.reads |= {(o.table, o.column) for _, value in relation.columns.values() for o in value.origins}
             found |= {key: one for key, one in relation.columns.items() if key not in found}
         return found
+
+
+def _keys_of(tree: exp.Select, select: Select, output: Columns, keys: list[exp.Expr], *, is_gathered: bool) -> Keys:
+    """Return which columns of a query's result name one row of it, where that follows from how it is made."""
+    by_name = {part.alias_or_name.lower(): part.this if isinstance(part, exp.Alias) else part for part in tree.expressions}
+    if tree.args.get("distinct"):
+        return (frozenset(output),)
+    if is_gathered:
+        names = [next((name for name, node in by_name.items() if _same(node, key)), None) for key in keys]
+        return (frozenset(name for name in names if name),) if all(names) else ()
+    if len(select.relations) != 1:
+        return None
+    plain = {node.name.lower(): name for name, node in by_name.items() if isinstance(node, exp.Column) and not node.is_star}
+    if any(part.is_star for part in tree.expressions):
+        plain = {name: name for name in output} | plain
+    return tuple(frozenset(plain[name] for name in key) for key in select.relations[0].keys or () if set(key) <= set(plain))
 
 
 def _up(node: exp.Expr, top: exp.Expr) -> list[exp.Expr]:
@@ -539,9 +411,3 @@ def _gathers(node: exp.Expr) -> bool:
         if name and is_aggregate(name):
             return True
     return False
-
-
-def _maybe_null(columns: dict[str, tuple[str, Value]] | None) -> dict[str, tuple[str, Value]] | None:
-    if columns is None:
-        return None
-    return {key: (name, replace(value, nulls=None, is_nonzero=False)) for key, (name, value) in columns.items()}

@@ -54,7 +54,7 @@ def compare(reading: Reading, node: exp.Expr, left: Value, right: Value) -> None
 def reads_text(text: str, type_: Type) -> bool:
     """Tell whether a text can be read as a type.
 
-    >>> reads_text("2024-02-30", Type("date")), reads_text(" 7 ", INT)
+    >>> reads_text("2024-02-30", Type("date")), reads_text(" 7 ", Type("int"))
     (False, True)
     """
     if type_.family == "number":

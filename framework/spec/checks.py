@@ -30,7 +30,7 @@ class Check(Spec):
         "out and counts it, `set_null` empties the value and warns, `warn` counts it, `fail` stops the table.",
     )
     name: Name | None = Field(None, description="The name under which the check is counted and reported.")
-    message: str | None = Field(None, description="What a reader of the quarantine is told.")
+    message: str | None = Field(None, min_length=1, description="What a reader of the quarantine is told.")
 
 
 def _some_values(values: list[str | int | float | bool] | str) -> list[str | int | float | bool] | str:

@@ -434,6 +434,14 @@ CODES: dict[str, Code] = {
         "columns:\n  - {name: mail, type: string}\ndedupe: {exact_repeats: true}",
         "columns:\n  - {name: mail, type: string, pii: contact}\ndedupe: {exact_repeats: true}",
     ),
+    "pii-elsewhere": Code(
+        "A delivered column has the name of one that holds personal data in another delivery.",
+        "Nothing but its contract says what a delivered column holds; a class that was forgotten is missing in every table that follows.",
+        BASES["bronze"].replace("bronze_visits", "bronze_calls").replace("visits_", "calls_").replace(", pii: contact", ""),
+        BASES["bronze"].replace("bronze_visits", "bronze_calls").replace("visits_", "calls_"),
+        base=None,
+        is_warning=True,
+    ),
     "pii-from-nowhere": Code(
         "A column is said to hold personal data, and the only column that it is made of is not.",
         "One of the two is wrong: either this column is protected for nothing, or the other one is not protected.",

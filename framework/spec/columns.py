@@ -35,7 +35,7 @@ class Column(Spec):
     """What every column has in common."""
 
     name: Name = Field(description="The column's name.")
-    description: str | None = Field(None, description="What the column holds, for a reader who does not know the source.")
+    description: str | None = Field(None, min_length=1, description="What the column holds, for a reader who does not know the source.")
     pii: Names | Name | None = Field(None, description="The class or classes of personal data (metadata/pii.yml) that the column holds.")
     declassified: Declassified | None = Field(
         None, description="For a column that is made of personal data and holds none: by which method, and why."

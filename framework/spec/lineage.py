@@ -141,7 +141,7 @@ def judged(
     problems += [_problem(root, *one) for one in _overlaps(patterns)]
     if not circles:
         lineage = Lineage(facts)
-        for part in (_nulls(lineage), _undeclared(lineage), _leaks(lineage, clearances), _unused(facts)):
+        for part in (_nulls(lineage), _undeclared(lineage), _by_name(facts), _leaks(lineage, clearances), _unused(facts)):
             problems += [_problem(root, *one) for one in part]
     return _accepted({} if circles else facts, problems, root)
 
@@ -205,6 +205,18 @@ def _undeclared(lineage: Lineage) -> Iterator[Said]:
                 if kind not in inherited:
                     what = f'{column.name} is declassified from "{kind}", and is made of no such data.'
                     yield "false-declassification", column.spot, what, "delete `declassified`.", table, column.name
+
+
+def _by_name(facts: Mapping[str, Facts]) -> Iterator[Said]:
+    """Yield delivered columns that say nothing of personal data, where another delivery's column of the same name does."""
+    delivered = [(name, column) for name, one in facts.items() if one.kind == "files" for column in one.columns.values() if not column.by]
+    held = {column.name.lower(): (name, column) for name, column in delivered if column.pii}
+    for name, column in delivered:
+        if not column.pii and column.name.lower() in held:
+            table, other = held[column.name.lower()]
+            what = f'{column.name} says nothing of personal data; {table}.{other.name} holds "{", ".join(other.pii)}".'
+            fix = f"add `pii: {other.pii[0]}`, or accept the warning with a reason."
+            yield "pii-elsewhere", column.spot, what, fix, name, column.name
 
 
 def _way(lineage: Lineage, trail: Trail) -> str:

@@ -38,6 +38,8 @@ class Document:
     keys: dict[Loc, Place] = field(default_factory=dict)
     values: dict[Loc, Place] = field(default_factory=dict)
     text: str = ""
+    nothing: list[Loc] = field(default_factory=list)
+    """Keys and items that have no value."""
 
     def key(self, loc: Loc) -> Place:
         """Return the place of the key at `loc`, or of the nearest thing around it."""
@@ -133,7 +135,7 @@ def loaded(path: Path, data: bytes) -> Document:
     value = _value(node, (), document, problems)
     if problems:
         raise ContractError(problems)
-    return Document(path, value, document.keys, document.values, text)
+    return Document(path, value, document.keys, document.values, text, document.nothing)
 
 
 def _text(path: Path, data: bytes) -> str:
@@ -181,7 +183,10 @@ def _value(node: yaml.Node, loc: Loc, document: Document, problems: list[Problem
     document.values.setdefault(loc, _place(document.path, node))
     if isinstance(node, yaml.ScalarNode):
         # libyaml says "" for a plain scalar, the Python parser says None.
-        return node.value if node.style else scalar(node.value)
+        found = node.value if node.style else scalar(node.value)
+        if found is None:
+            document.nothing.append(loc)
+        return found
     if len(loc) >= MOST_LEVELS:
         where = _place(document.path, node)
         what = f"This is nested {MOST_LEVELS} levels deep."
@@ -189,7 +194,7 @@ def _value(node: yaml.Node, loc: Loc, document: Document, problems: list[Problem
         return None
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*loc, i), document, problems) for i, item in enumerate(node.value)]
-    found: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     for key_node, value_node in node.value:
         place = _place(document.path, key_node)
         if not isinstance(key_node, yaml.ScalarNode):
@@ -198,7 +203,7 @@ def _value(node: yaml.Node, loc: Loc, document: Document, problems: list[Problem
             )
             continue
         key = str(key_node.value)
-        if key in found:
+        if key in mapping:
             first = document.keys[(*loc, key)].line
             problems.append(
                 Problem(
@@ -211,8 +216,8 @@ def _value(node: yaml.Node, loc: Loc, document: Document, problems: list[Problem
             )
             continue
         document.keys[(*loc, key)] = place
-        found[key] = _value(value_node, (*loc, key), document, problems)
-    return found
+        mapping[key] = _value(value_node, (*loc, key), document, problems)
+    return mapping
 
 
 def scalar(text: str) -> str | int | float | bool | None:

@@ -176,6 +176,7 @@ def read_contract(document: Document, others: Mapping[str, Document], read: Read
 
     None where too little is left.
     """
+    problems += _nothing_said(document, read)
     resolved, origins, places = _resolved(document, others, read, problems)
     document = Document(document.path, resolved, document.keys | places[0], document.values | places[1], document.text)
     model = kind_of(resolved)
@@ -184,6 +185,19 @@ def read_contract(document: Document, others: Mapping[str, Document], read: Read
     except ValidationError as error:
         problems += problems_of(error, document, model)
         return _what_is_left(error, model, resolved, document, origins)
+
+
+def _nothing_said(document: Document, read: ReadMetadata) -> Iterator[Problem]:
+    """Yield a problem for each key without a value, but for those that switch a layer's default off."""
+    layer = read.metadata.layers.get(str(document.value.get("layer")))
+    for loc in document.nothing:
+        is_default = len(loc) == 1 and layer is not None and loc[0] in layer.defaults and loc[0] not in SECTIONS
+        is_unknown = len(loc) == 1 and not any(loc[0] in kind.model_fields for kind in _KINDS)
+        if is_default or is_unknown or isinstance(loc[-1], int) or loc[-1] == "default":
+            continue
+        what = f"`{loc[-1]}` has no value."
+        fix = "write one, or delete the key; text that ends in a colon is put in quotes."
+        yield Problem(document.key(loc), "invalid-value", what, "a key that says nothing was forgotten, or means more than it says.", fix)
 
 
 _MOST_ROUNDS = 4

@@ -42,7 +42,7 @@ CARRIED = ("_load_id", "_load_timestamp")
 class Retention(Spec):
     """How long rows are kept."""
 
-    days: int = Field(gt=0, description="Rows older than this many days may go.")
+    days: int = Field(gt=0, le=36_500, description="Rows older than this many days may go.")
     by: Name = Field(description="The date or timestamp column that tells a row's age.")
 
 
@@ -62,7 +62,7 @@ class Accepted(Spec):
     reason: str = Field(min_length=10, description="Why it is as it should be, for a reviewer.")
 
 
-Privileges = Annotated[list[Privilege], EachOnce]
+Privileges = Annotated[list[Privilege], Field(min_length=1), EachOnce]
 
 
 class Quarantine(Spec):
@@ -78,7 +78,7 @@ class Table(Spec):
     layer: Name = Field(description="The layer that the table belongs to: bronze, silver or gold.")
     description: str = Field(min_length=1, description="What one row is, for a reader who does not know the product.")
     owner: Name = Field(description="The principal who answers for the table.")
-    quality: list[QualityCheck] = Field(default_factory=list, description="Checks on the whole table, in SodaCL.")
+    quality: Annotated[list[QualityCheck], EachOnce] = Field(default_factory=list, description="Checks on the whole table, in SodaCL.")
     grants: dict[Name, Privileges] = Field(default_factory=dict, description="Who may do what.")
     retention: Retention | None = Field(None, description="How long rows are kept.")
     accepted: list[Accepted] = Field(default_factory=list, description="Warnings of `validate` that are known and meant.")
@@ -160,6 +160,9 @@ class MappedTable(Table):
         if isinstance(self.history, Versions) and not isinstance(self.dedupe, LatestPerKey):
             what = "`history: versions` needs a `dedupe` with a key that holds the moment a version begins."
             raise CodedError("contradiction", what, "add `dedupe: {key: […]}`, or say `history: current`.", at=("history",))
+        if isinstance(self.history, Versions) and {name.lower() for name in self.unique_key} <= {self.history.versions.from_.lower()}:
+            what = "The key holds nothing but the moment at which a version begins: versions of what?"
+            raise CodedError("contradiction", what, "add what names the thing, such as its number, to the key.", at=("dedupe", "key"))
         if isinstance(self.dedupe, ExactRepeats) and self.sources:
             what = "`exact_repeats` compares the columns of one `source`; there are several."
             raise CodedError("contradiction", what, "name a `key`.", at=("dedupe", "exact_repeats"))

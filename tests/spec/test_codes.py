@@ -22,6 +22,7 @@ ABOUT_FILES = {
     "wrong-extension": ("visits.yml.txt", b"table: x"),
     "empty-file": ("empty.yml", CODES["empty-file"].bad.encode()),
     "several-documents": ("silver.yml", CODES["several-documents"].bad.encode()),
+    "pii-elsewhere": ("calls.yml", CODES["pii-elsewhere"].bad.encode()),
     "overlapping-patterns": ("calls.yml", BASES["bronze"].replace("bronze_visits", "bronze_calls").encode()),
 }
 

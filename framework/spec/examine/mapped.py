@@ -181,11 +181,15 @@ class MappedExamination(Examination):
             self.fits(value, column.type, (*loc, "type"), column.name, stops=False, may_lose=column.unreadable is not None, is_plain=True)
             self._say_format(column, value, loc)
             return value
-        if column.lookup is None and column.default is None:
+        elsewhere = any(column.name in other.columns or name in self._visible(other) for other in self.table.all_sources)
+        if column.lookup is None and (column.default is None or elsewhere):
             what = f'The source {source.table} has no column "{column.name}", and nothing says what it is made of.'
             fix = f"add `expr:`; {did_you_mean(column.name, rows.names.values())}"
             self.say("unknown-column", (*loc, "name"), what, fix, column=column.name)
         return None
+
+    def _visible(self, source: TableSource) -> set[str]:
+        return {name.lower() for name in self.around.columns(source.table) or ()}
 
     def _say_format(self, column: MappedColumn, given: Value, loc: Loc) -> None:
         if given.type.family == "text" and not given.is_constant and read_type(column.type).family == "time" and not column.formats:

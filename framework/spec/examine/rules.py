@@ -37,6 +37,8 @@ def say_checks(examination: Examination, checks: Sequence[Check], loc: Loc, rows
             fault = fault_of(check, type_)
             if fault:
                 examination.say(fault[0], (*at, _key(check)), fault[1], fault[2], column=column)
+            if isinstance(check, In) and isinstance(check.values, list):
+                _say_listed(examination, check.values, (*at, "in"), column)
             if isinstance(check, In) and check.target:
                 _say_target(examination, check, (*at, "in"), type_, column)
     if type_ is not None:
@@ -128,6 +130,15 @@ def _bounded(type_: Type, low: float, high: float | None, *, is_open: bool = Fal
     if (low < there[0] or (low == there[0] and not is_open)) and (high is None or high >= there[1]):
         return "rule-never-fails", f"Every {type_} lies within.", "write a bound that a value can break."
     return None
+
+
+def _say_listed(examination: Examination, values: Sequence[object], loc: Loc, column: str) -> None:
+    """Note a listed value that reads like a column of another table."""
+    for i, value in enumerate(values):
+        table, dot, name = str(value).rpartition(".")
+        if dot and table in examination.around.names and name in (examination.around.columns(table) or ()):
+            what = f'"{value}" is one value of a list here, not the values of that column.'
+            examination.say("invalid-value", (*loc, i), what, f"write `in: {value}`, without the brackets.", column=column)
 
 
 def _say_target(examination: Examination, check: In, loc: Loc, type_: Type, column: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import sys
 from contextlib import contextmanager
 from enum import Enum
@@ -115,7 +116,8 @@ def _counted(count: int, word: str) -> str:
 
 
 def _root(named: Path | None) -> Path:
-    return named or find_root(Path())
+    """Return the project's folder, as seen from here, so that places in it can be clicked on."""
+    return named or Path(os.path.relpath(find_root(Path())))
 
 
 def _project(named: Path | None) -> Project:
@@ -152,12 +154,14 @@ def validate(
     """Find every mistake in contracts and metadata, with its line and the fix; starts no Spark."""
     gc.disable()  # a process that lives for a second has no use for it, and it takes a tenth of the time
     with _told():
-        named = [path for path in paths or () if not path.exists()]
-        if named:
-            raise CannotRunError(f"There is no file or folder {named[0]}.", "name contracts or folders of them.")
+        missing = [path for path in paths or () if not path.exists()]
+        if missing:
+            raise CannotRunError(f"There is no file or folder {missing[0]}.", "name contracts or folders of them.")
         root = _root(project or _project_above(paths or []))
-        findings = validated(root, use_cache=cache).only(path for path in paths or () if path.absolute() != root.absolute())
-        _print_findings(findings, form)
+        named = [path for path in paths or () if path.absolute() != root.absolute()]
+        found = validated(root, use_cache=cache)
+        findings = found.only(named)
+        _print_findings(findings, form, found if named else None)
         raise typer.Exit(1 if findings.errors or (strict and findings.warnings) else 0)
 
 
@@ -166,10 +170,11 @@ def _project_above(paths: list[Path]) -> Path | None:
     if not paths:
         return None
     root = find_root(paths[0] if paths[0].is_dir() else paths[0].parent)
-    return root if (root / "contracts").is_dir() and (root / "metadata").is_dir() else None
+    return Path(os.path.relpath(root)) if (root / "contracts").is_dir() and (root / "metadata").is_dir() else None
 
 
-def _print_findings(findings: Findings, form: ProblemFormat) -> None:
+def _print_findings(findings: Findings, form: ProblemFormat, whole: Findings | None) -> None:
+    """Print findings; `whole` holds those of the project, where only a part of them is told."""
     match form:
         case ProblemFormat.json:
             _print_json(as_records(findings.problems))
@@ -180,7 +185,10 @@ def _print_findings(findings: Findings, form: ProblemFormat) -> None:
         case ProblemFormat.text:
             if findings.problems:
                 _print_problems(findings.problems)
-            if not findings.errors:
+            if whole is not None and not findings.problems:
+                typer.secho("Nothing is wrong there", fg="green", bold=True, nl=False)
+                typer.echo(f"; {_counted(len(whole.errors), 'error')} elsewhere." if whole.errors else ".")
+            elif whole is None and not findings.errors:
                 layers = ", ".join(f"{count} {layer}" for layer, count in findings.layers.items())
                 accepted = f" {_counted(len(findings.accepted), 'warning')} accepted." if findings.accepted else ""
                 count = _counted(sum(findings.layers.values()), "contract")

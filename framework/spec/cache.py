@@ -65,7 +65,7 @@ class Kept:
 
     def __init__(self, root: Path, *, is_wanted: bool = True) -> None:
         """Read what was kept of the project under `root`."""
-        self._path = cache_folder() / "validate" / f"{digest(root.absolute())}.json"
+        self._path = cache_folder() / "validate" / f"{digest(root.resolve())}.json"
         self._is_wanted = is_wanted
         self._stamp = stamp()
         self.record: dict[str, Any] = {}

@@ -158,11 +158,15 @@ _NAMED: dict[type[exp.Expr], str] = {
 def span_of(node: exp.Expr) -> tuple[int, int] | None:
     """Return where a node stands in its text, as offset and length; None where sqlglot does not say."""
     best: tuple[int, int] | None = None
+    last = 0
     for part in node.walk():
         start, end = part.meta.get("start"), part.meta.get("end")
-        if start is not None and end is not None and (best is None or start < best[0]):
-            best = start, end - start + 1
-    return best
+        if start is not None and end is not None:
+            last = max(last, end)
+            if best is None or start < best[0]:
+                best = start, end - start + 1
+    named = node.this if isinstance(node, exp.Alias) else node
+    return (best[0], last - best[0] + 1) if best and named is node and isinstance(node, exp.Column) else best
 
 
 def expression_span(node: exp.Expr) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from framework.spec.examine.rules import say_checks
 from framework.spec.examine.select import Columns, Keys, Relation, Result, Select, SelectScope, maybe_null, not_null_in
 from framework.spec.facts import Need
 from framework.spec.problem import did_you_mean
-from framework.spec.sql.functions import is_aggregate
+from framework.spec.sql.functions import functions, is_aggregate
 from framework.spec.sql.infer import Reading
 from framework.spec.sql.parse import InvalidSqlError, name_of, parsed, parsed_query, span_of
 from framework.spec.sql.types import UNKNOWN, read_type, reads_as, wider
@@ -191,6 +191,8 @@ class Query:
             found = self._table(node, select)
         elif isinstance(node, exp.Subquery):
             found = self.output(node.this, select.ctes, [*select.relations, *select.outer])
+        if node.args.get("pivots"):
+            found = None  # its columns come from the values
         columns, keys = (found.columns, found.keys) if found else (None, None)
         if side in {"RIGHT", "FULL"}:
             for relation in select.relations:
@@ -250,16 +252,17 @@ class Query:
         side, kind = (join.side or "").upper(), (join.kind or "").upper()
         self._add(select, join.this, side)
         on, using = join.args.get("on"), join.args.get("using")
-        if on:
+        if isinstance(on, exp.Boolean):
+            # What sqlglot makes of a join without a condition.
+            what = f"Every row is joined with every row of {join.this.alias_or_name}."
+            self.report("ambiguous-join", join.this, what, "say `on …`; or write `cross join` where it is meant.")
+        elif on:
             self._read(select, on, is_condition=True)
             self._say_nulls(select, on, side, kind)
             if kind not in {"SEMI", "ANTI"}:
                 self._say_multiplies(select, on, join)
         elif using:
             self._using(select, before, using, side)
-        elif kind != "CROSS" and not join.args.get("method") and not isinstance(join.this, exp.Lateral | exp.Unnest):
-            what = f"Every row is joined with every row of {join.this.alias_or_name}."
-            self.report("ambiguous-join", join.this, what, "say `on …`; or write `cross join` where it is meant.")
         if kind in {"SEMI", "ANTI"} or side in {"SEMI", "ANTI"}:
             select.relations.pop()
 
@@ -305,6 +308,10 @@ class Query:
         group = tree.args.get("group")
         keys, key_names = self._keys(tree, select)
         is_gathered = bool(group) or any(_gathers(part) for part in tree.expressions)
+        by_sets = group is not None and (
+            any(group.args.get(kind) for kind in ("all", "rollup", "cube", "grouping_sets", "totals"))
+            or any(isinstance(key, exp.Rollup | exp.Cube | exp.GroupingSets) for key in group.expressions)
+        )
         output: Columns = {}
         is_known = True
         for i, part in enumerate(tree.expressions, 1):
@@ -315,7 +322,8 @@ class Query:
                 continue
             value = self._read(select, part, may_aggregate=True)
             name = part.alias_or_name
-            if is_gathered and not (group and group.args.get("all")):
+            is_known = is_known and not _makes_several(part)
+            if is_gathered and not by_sets:
                 self._say_not_grouped(part, keys, key_names)
             if not name:
                 name = f"_col{i}"
@@ -327,7 +335,9 @@ class Query:
                 self.names[name.lower()] = part
                 self.plain[name.lower()] = part.this if isinstance(part, exp.Alias) else part
                 self.said[name.lower()] = (part.this if isinstance(part, exp.Alias) else part).sql("databricks", normalize_functions=False)
-        return Result(output, _keys_of(tree, select, output, keys, is_gathered=is_gathered)) if is_known else None
+        if not is_known:
+            return None
+        return Result(output, None if by_sets else _keys_of(tree, select, output, keys, is_gathered=is_gathered))
 
     def _keys(self, tree: exp.Select, select: Select) -> tuple[list[exp.Expr], set[str]]:
         """Return what a query groups by, and the names among it."""
@@ -403,6 +413,14 @@ def _up(node: exp.Expr, top: exp.Expr) -> list[exp.Expr]:
 
 def _same(one: exp.Expr, other: exp.Expr) -> bool:
     return one == other or one.sql("databricks").lower() == other.sql("databricks").lower()
+
+
+def _makes_several(node: exp.Expr) -> bool:
+    """Tell whether a projection makes columns of its own, such as `inline(…)` or `stack(…)`."""
+    inner = node.this if isinstance(node, exp.Alias | exp.Aliases) else node
+    name = name_of(inner)
+    known = functions().get(name or "")
+    return known is not None and known.group == "generator" and name not in {"explode", "explode_outer"}
 
 
 def _gathers(node: exp.Expr) -> bool:

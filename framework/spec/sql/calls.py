@@ -201,7 +201,8 @@ def _aggregate(reading: Reading, node: exp.Expr, name: str, arguments: Sequence[
     elif reading.is_inside_aggregate:
         reading.report("misplaced-function", node, f"`{shown(node)}` stands inside another aggregate.", "aggregate once.")
     outer = reading.is_inside_aggregate
-    reading.is_inside_aggregate = True
+    # Over a window an aggregate runs after the grouping, so it may take an aggregate: `sum(sum(x)) over (…)`.
+    reading.is_inside_aggregate = not isinstance(node.parent, exp.Window)
     values = _arguments(reading, name, arguments)
     reading.is_inside_aggregate = outer
     star = any(isinstance(argument, exp.Star) for argument in arguments)

@@ -46,6 +46,9 @@ _PROPAGATE = frozenset(
 def returned(reading: Reading, node: exp.Expr, name: str, values: Sequence[Value]) -> Value:
     """Return what a function gives for some arguments."""
     first = values[0] if values else None
+    if functions()[name].group == "generator":
+        one_column = name in {"explode", "explode_outer"} and first is not None and first.type.base == "array" and first.type.of
+        return made_of(values, first.type.of[0] if first and one_column else UNKNOWN)
     special = _SPECIAL.get(name)
     if special and values:
         return special(reading, node, values)

@@ -66,8 +66,7 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
         {"day": "date", "c": "bigint"},
     ),
     "cte2": (
-        "with a as (select id, day from silver_good), b as (select day, count(*) as c from a group by day) "
-        "select a.id, b.c from a join b on a.day = b.day",
+        "with a as (select id, day from silver_good), b as (select day, count(*) c from a group by day) select id, c from a join b using (day)",
         {"id": "bigint", "c": "bigint"},
     ),
     "distinct": ("select distinct day from silver_good", {"day": "date"}),

@@ -66,8 +66,8 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
         {"day": "date", "c": "bigint"},
     ),
     "cte2": (
-        "with a as (select id, day from silver_good), b as (select day, count(*) c from a group by day) select id, c from a join b using (day)",
-        {"id": "bigint", "c": "bigint"},
+        "with a as (select id, day from silver_good), b as (select day, count(*) from a group by day) select id from a join b using (day)",
+        {"id": "bigint"},
     ),
     "distinct": ("select distinct day from silver_good", {"day": "date"}),
     "interval": ("select id from silver_good where day > date'2024-01-01' - interval 7 days", {"id": "bigint"}),

@@ -7,15 +7,27 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from framework.lakehouse.faults import tried
 from framework.lakehouse.landing import unclaimed_files
+from framework.lakehouse.lock import locked
 from framework.lakehouse.read import empty_rows, read_files
 from framework.lakehouse.session import start_session
-from framework.lakehouse.tables import Staging, Tables, reference_rows
-from framework.plan.build import inputs_of
-from framework.plan.steps import Built, CreateTable, FinishLoad, KeepTable, Load, LoadFiles, RefreshTable, RefuseFile
+from framework.lakehouse.tables import Staging, Tables, app_of, clear_staging, reference_rows
+from framework.plan.build import inputs_of, selected_tables
+from framework.plan.steps import (
+    Built,
+    CloseLoad,
+    CreateTable,
+    FinishLoad,
+    KeepTable,
+    Load,
+    LoadFiles,
+    RefreshTable,
+    RefuseFile,
+    TakeBackLoad,
+)
 from framework.spec.problem import LakepactError, RunError
 from framework.spec.rules import rules_of
 from framework.spec.table import FileTable
@@ -24,11 +36,12 @@ from framework.transforms.table import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from pyspark.sql import DataFrame, SparkSession
 
     from framework.lakehouse.lakehouse import Lakehouse
-    from framework.plan.steps import DeliveredFile, Plan, Step
+    from framework.plan.steps import Plan, Step
     from framework.spec.project import Project
     from framework.transforms.rows import Counts
 
@@ -106,14 +119,18 @@ def run(
         CannotRunError: the run could not begin.
     """
     started, clock = now(), time.monotonic()
-    plan = lakehouse.plan(layer, only)
-    lakehouse.state.prepare()
     run_id = f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z-{secrets.token_hex(2)}"
-    reports = _Run(lakehouse, plan, run_id, started, progress).execute()
-    file_tables = [table for table in lakehouse.project.tables.values() if isinstance(table, FileTable)]
-    unclaimed = unclaimed_files(lakehouse.landing, file_tables) if lakehouse.landing.is_dir() else []
-    report = RunReport(run_id, started.isoformat(), lakehouse.name, layer, round(time.monotonic() - clock, 3), reports, unclaimed)
-    lakehouse.state.write_run(run_id, report.record)
+    # A wrong layer or landing folder is told before a place is made for what the engine remembers.
+    selected_tables(lakehouse.project, layer, only)
+    lakehouse.state.prepare()
+    with locked(lakehouse.state.folder, run_id, started.isoformat()):
+        plan = lakehouse.plan(layer, only)
+        clear_staging(lakehouse.state.folder / "staging")
+        reports = _Run(lakehouse, plan, run_id, started, progress).execute()
+        file_tables = [table for table in lakehouse.project.tables.values() if isinstance(table, FileTable)]
+        unclaimed = unclaimed_files(lakehouse.landing, file_tables) if lakehouse.landing.is_dir() else []
+        report = RunReport(run_id, started.isoformat(), lakehouse.name, layer, round(time.monotonic() - clock, 3), reports, unclaimed)
+        lakehouse.state.write_run(run_id, report.record)
     return report
 
 
@@ -194,8 +211,14 @@ class _Run:
                 if isinstance(table, FileTable):
                     self.tables.overwrite(step.table, empty_rows(self._session(), table))
                 return replace(report, outcome="done", reason=step.because)
+            case CloseLoad():
+                self.state.write_load(step.table, replace(step.load, closed=True))
+                return replace(report, outcome="done", reason=step.because)
+            case TakeBackLoad():
+                self.state.forget_load(step.table, step.load)
+                return replace(report, outcome="done", reason=step.because)
             case FinishLoad():
-                return self._finish_load(step, report)
+                return self._append(step.load, step.because, report)
             case LoadFiles():
                 return self._load_files(step, report)
             case RefreshTable():
@@ -222,25 +245,12 @@ class _Run:
         self.state.write_load(step.table, load)
         return self._append(load, step.because, report)
 
-    def _finish_load(self, step: FinishLoad, report: TableReport) -> TableReport:
-        load = step.load
-        if _version(self.tables, step.table) > load.version_before:
-            # The rows had been committed; only the record was left open.
-            self.state.write_load(step.table, replace(load, closed=True))
-            return replace(report, outcome="done", reason=step.because)
-        changed = [file.name for file in load.files if not _is_as_listed(file)]
-        if changed:
-            # Nothing was committed, and the files are others now: what is there will be loaded as new.
-            self.state.forget_load(step.table, load)
-            return replace(report, outcome="done", reason=f"an earlier load was taken back: {', '.join(changed)} changed since")
-        return self._append(load, step.because, report)
-
     def _append(self, load: Load, because: str, report: TableReport) -> TableReport:
         table = self.project.tables[report.table]
         if not isinstance(table, FileTable):
             raise RunError(f"{report.table} reads no files")
         rows, metrics = gathered(read_files(self._session(), table, load))
-        self.tables.append(report.table, rows, app=f"lakepact.{report.table}", number=load.number)
+        tried(lambda: self.tables.append(report.table, rows, app=app_of(report.table), number=load.number))
         counts = {name: one.values() for name, one in metrics.items()}
         files = [FileReport(name, one["rows"], one["ragged"]) for name, one in counts.items()]
         total = sum(file.rows for file in files)
@@ -279,8 +289,8 @@ class _Run:
             or (before and before.quarantined)
             or (before is None and self.tables.version(f"{name}_quarantine") is not None)
         ):
-            self.tables.overwrite(f"{name}_quarantine", result.quarantined(written))
-        self.tables.overwrite(name, result.kept(written))
+            tried(lambda: self.tables.overwrite(f"{name}_quarantine", result.quarantined(written)))
+        tried(lambda: self.tables.overwrite(name, result.kept(written)))
         self.state.write_built(name, Built(report.contract_hash, versions, _version(self.tables, name), counts.quarantined))
         staging.clear(name)
         return replace(report, outcome="done", reason=step.because)
@@ -289,14 +299,6 @@ class _Run:
 def _version(tables: Tables, name: str) -> int:
     version = tables.version(name)
     return -1 if version is None else version
-
-
-def _is_as_listed(file: DeliveredFile) -> bool:
-    try:
-        status = Path(file.path).stat()
-    except OSError:
-        return False
-    return (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns)
 
 
 def _with_counts(report: TableReport, counts: Counts, project: Project, versions: dict[str, int]) -> TableReport:

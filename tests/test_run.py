@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from framework import runner
 from framework.cli import app
 from framework.lakehouse.lakehouse import Lakehouse
+from framework.plan.steps import Load, LoadFiles
 from framework.spec.project import read_project
 from framework.transforms.columns import mapped
 from tests.conftest import ROOT
@@ -224,21 +225,41 @@ class TestWhenSomethingBreaks:
     @pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after the commit"])
     def test_a_load_that_was_killed_is_finished_once(self, spark: SparkSession, library: Path, *, committed: bool) -> None:
         lakehouse = Lakehouse(read_project(library), "local")
-        if committed:
-            runner.run(lakehouse, "bronze")
-            load = lakehouse.state.loads("bronze_members")[0]
-            lakehouse.state.write_load("bronze_members", replace(load, closed=False))
-        else:
-            runner.run(lakehouse, "bronze")
-            load = lakehouse.state.loads("bronze_members")[0]
+        runner.run(lakehouse, "bronze")
+        load = lakehouse.state.loads("bronze_members")[0]
+        lakehouse.state.write_load("bronze_members", replace(load, closed=False))
+        if not committed:
             shutil.rmtree(library / "warehouse/bronze_members")
-            lakehouse.state.write_load("bronze_members", replace(load, closed=False, version_before=-1))
         assert runner.run(lakehouse, "bronze").is_well
-        assert rows(spark, library, "bronze_members") == 1
+        found = spark.read.format("delta").load(str(library / "warehouse/bronze_members")).collect()
+        assert [row["_load_id"] for row in found] == [load.load_id]
         assert lakehouse.state.loads("bronze_members")[0].closed
-        assert {row["_load_id"] for row in spark.read.format("delta").load(str(library / "warehouse/bronze_members")).collect()} == {
-            load.load_id
-        }
+
+    def test_a_killed_load_is_not_taken_for_done_because_somebody_else_wrote(self, spark: SparkSession, library: Path) -> None:
+        lakehouse = Lakehouse(read_project(library), "local")
+        runner.run(lakehouse, "bronze")
+        (library / "landing/members_2.tsv").write_text(MEMBERS.replace("c1", "c2"))
+        open_ = lakehouse.plan("bronze").steps["bronze_members"][0]
+        assert isinstance(open_, LoadFiles)
+        lakehouse.state.write_load("bronze_members", Load(2, "killed", "2024-01-01T00:00:00+00:00", open_.files, 0))
+        # Maintenance writes a version of its own between the kill and the next run.
+        spark.sql(f"alter table delta.`{library / 'warehouse/bronze_members'}` set tblproperties ('a' = 'b')")
+        assert runner.run(lakehouse, "bronze").is_well
+        assert rows(spark, library, "bronze_members") == 2
+
+    def test_a_killed_load_whose_file_was_replaced_is_taken_back_and_loaded_in_the_same_run(
+        self, spark: SparkSession, library: Path
+    ) -> None:
+        (library / "landing/members_2.tsv").write_text(MEMBERS.replace("c1", "c2"))
+        lakehouse = Lakehouse(read_project(library), "local")
+        step = lakehouse.plan("bronze").steps["bronze_members"][0]
+        assert isinstance(step, LoadFiles)
+        lakehouse.state.write_load("bronze_members", Load(1, "killed", "2024-01-01T00:00:00+00:00", step.files, -1))
+        (library / "landing/members_2.tsv").write_text(MEMBERS.replace("c1", "c3") + "c4\tDEE\tOSLO\t01/01/2024\n")
+        assert runner.run(lakehouse, "bronze").is_well
+        found = spark.read.format("delta").load(str(library / "warehouse/bronze_members")).collect()
+        assert sorted(row["card"] for row in found) == ["c1", "c3", "c4"]
+        assert lakehouse.plan("bronze").is_empty
 
     def test_the_run_log_tells_counts_versions_and_contract(self, spark: SparkSession, library: Path) -> None:
         assert spark

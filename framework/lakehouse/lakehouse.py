@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.lakehouse.landing import find_files
+from framework.lakehouse.landing import find_files, is_as_listed
 from framework.lakehouse.session import start_session
 from framework.lakehouse.state import State
-from framework.lakehouse.tables import CatalogTables, FolderTables, Tables
+from framework.lakehouse.tables import CatalogTables, FolderTables, Tables, app_of
 from framework.plan.build import build_plan, inputs_of, selected_tables
-from framework.plan.steps import Load, Observed
+from framework.plan.steps import Observed, OpenLoad
 from framework.spec.metadata import Catalog
 from framework.spec.table import FileTable
 
@@ -57,16 +57,20 @@ class Lakehouse:
         versions = {name: version for name in sorted(concerned) if (version := tables.version(name)) is not None}
         new: dict[str, tuple[DeliveredFile, ...]] = {}
         refused: dict[str, tuple[RefusedFile, ...]] = {}
-        unfinished: dict[str, Load] = {}
+        unfinished: dict[str, OpenLoad] = {}
         for name in selected:
             table = project.tables[name]
             if not isinstance(table, FileTable):
                 continue
             loads = self.state.loads(name)
+            if loads and not loads[-1].closed:
+                last = loads[-1]
+                committed = tables.holds(name, last, app=app_of(name))
+                unfinished[name] = OpenLoad(last, committed, all(map(is_as_listed, last.files)))
+                if not committed and not unfinished[name].is_as_listed:
+                    loads = loads[:-1]  # it will be taken back; what is there of its files is new again
             known = {file.identity for load in loads for file in load.files}
             new[name], refused[name] = find_files(self.landing, table, known)
-            if loads and not loads[-1].closed:
-                unfinished[name] = loads[-1]
         built = {name: one for name in selected if (one := self.state.built(name)) is not None}
         return Observed(versions, built, new, refused, unfinished)
 

@@ -64,6 +64,15 @@ def find_files(
     return tuple(sorted(new, key=lambda file: (file.modified_ns, file.name))), tuple(refused)
 
 
+def is_as_listed(file: DeliveredFile) -> bool:
+    """Tell whether a file is there as it was when it was listed."""
+    try:
+        status = Path(file.path).stat()
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns)
+
+
 def unclaimed_files(landing: Path, tables: Iterable[FileTable]) -> list[str]:
     """Return the names in the landing folder that no table's pattern matches, hidden ones left out."""
     patterns = [pattern for table in tables for pattern in table.files.pattern]

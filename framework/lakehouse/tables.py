@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
+    from framework.plan.steps import Load
     from framework.spec.metadata import Catalog, Folders, Reference
 
 _UNUSUAL = re.compile(r"[ ,;{}()\n\t=]")
@@ -24,6 +26,9 @@ class Tables(Protocol):
 
     def version(self, table: str) -> int | None:
         """Return the Delta version of a table; None where there is no such table."""
+
+    def holds(self, table: str, load: Load, *, app: str) -> bool:
+        """Tell whether a load's rows are in a table."""
 
     def read(self, table: str) -> DataFrame:
         """Return a table's rows."""
@@ -49,6 +54,20 @@ class FolderTables:
             return None
         commits = [int(found[1]) for path in log.iterdir() if (found := _COMMIT.fullmatch(path.name))]
         return max(commits, default=None)
+
+    def holds(self, table: str, load: Load, *, app: str) -> bool:
+        """Tell whether a load's rows are in a table, as the commits say that were written since it began; no Spark needed."""
+        log = self.warehouse / table / "_delta_log"
+        if not log.is_dir():
+            return False
+        for path in sorted(log.glob("*.json")):
+            if not path.stem.isdigit() or int(path.stem) <= load.version_before:
+                continue
+            for line in path.read_text("utf-8").splitlines():
+                transaction = json.loads(line).get("txn") if '"txn"' in line else None
+                if transaction and transaction["appId"] == app and transaction["version"] >= load.number:
+                    return True
+        return False
 
     def read(self, table: str) -> DataFrame:
         """Return a table's rows."""
@@ -82,6 +101,12 @@ class CatalogTables:
             return None
         return int(spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()[0]["version"])
 
+    def holds(self, table: str, load: Load, *, app: str) -> bool:  # noqa: ARG002 - a catalog does not show Delta's own record of it
+        """Tell whether a load's rows are in a table."""
+        if self.version(table) is None:
+            return False
+        return bool(self.read(table).where(f"_load_id = {literal(load.load_id)}").take(1))
+
     def read(self, table: str) -> DataFrame:
         """Return a table's rows."""
         return _needed(self.spark).read.table(str(self._name(table)))
@@ -96,6 +121,11 @@ class CatalogTables:
 
     def _name(self, table: str) -> TableName:
         return TableName((self.environment.catalog, self.environment.schema_name, table))
+
+
+def app_of(table: str) -> str:
+    """Return the name under which loads of a table are numbered in Delta's log."""
+    return f"lakepact.{table}"
 
 
 class Staging:
@@ -114,6 +144,11 @@ class Staging:
     def clear(self, table: str | None = None) -> None:
         """Remove a table's rows, or all there is."""
         shutil.rmtree(self.folder / table if table else self.folder, ignore_errors=True)
+
+
+def clear_staging(folder: Path) -> None:
+    """Remove what runs left behind that were killed; only for who holds the lock."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def reference_rows(reference: Reference, spark: SparkSession) -> DataFrame:

@@ -6,6 +6,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from framework.plan.steps import (
+    CloseLoad,
     CreateTable,
     FinishLoad,
     KeepTable,
@@ -15,6 +16,7 @@ from framework.plan.steps import (
     RefreshTable,
     RefuseFile,
     Step,
+    TakeBackLoad,
 )
 from framework.spec.problem import CannotRunError, did_you_mean
 from framework.spec.table import FileTable
@@ -22,6 +24,7 @@ from framework.spec.table import FileTable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from framework.plan.steps import OpenLoad
     from framework.spec.project import Project
 
 ALL_LAYERS = "all"
@@ -64,7 +67,7 @@ def build_plan(project: Project, selected: Sequence[str], observed: Observed) ->
 def _file_steps(name: str, observed: Observed) -> tuple[Step, ...]:
     steps: list[Step] = [RefuseFile(name, file.why, file) for file in observed.refused_files.get(name, ())]
     if name in observed.open_loads:
-        steps.append(FinishLoad(name, "an earlier run was stopped while it loaded", observed.open_loads[name]))
+        steps.append(_end_of(name, observed.open_loads[name]))
     files = observed.new_files.get(name, ())
     if files:
         steps.append(LoadFiles(name, f"{len(files)} new file{'s' if len(files) > 1 else ''}", files))
@@ -73,6 +76,15 @@ def _file_steps(name: str, observed: Observed) -> tuple[Step, ...]:
     if all(isinstance(step, RefuseFile) for step in steps):
         steps.append(KeepTable(name, "nothing new was delivered"))
     return tuple(steps)
+
+
+def _end_of(name: str, open_: OpenLoad) -> Step:
+    """Return what becomes of a load that an earlier run left open."""
+    if open_.is_committed:
+        return CloseLoad(name, "an earlier run was stopped after it had loaded the rows", open_.load)
+    if open_.is_as_listed:
+        return FinishLoad(name, "an earlier run was stopped while it loaded", open_.load)
+    return TakeBackLoad(name, "an earlier run was stopped while it loaded, and its files are others now", open_.load)
 
 
 def _refresh_step(project: Project, name: str, observed: Observed, steps: dict[str, tuple[Step, ...]]) -> Step:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from framework.plan.steps import CreateTable, FinishLoad, KeepTable, LoadFiles, Plan, RefreshTable, RefuseFile, Step
+from framework.plan.steps import (
+    CloseLoad,
+    CreateTable,
+    FinishLoad,
+    KeepTable,
+    LoadFiles,
+    Plan,
+    RefreshTable,
+    RefuseFile,
+    Step,
+    TakeBackLoad,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +52,16 @@ def _create(step: CreateTable) -> str:  # noqa: ARG001 - the shape of all readin
 @said.register(FinishLoad)
 def _finish(step: FinishLoad) -> str:
     return f"finish load {step.load.number}"
+
+
+@said.register(CloseLoad)
+def _close(step: CloseLoad) -> str:
+    return f"close load {step.load.number}"
+
+
+@said.register(TakeBackLoad)
+def _take_back(step: TakeBackLoad) -> str:
+    return f"take load {step.load.number} back"
 
 
 @said.register(LoadFiles)

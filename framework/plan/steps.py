@@ -44,6 +44,15 @@ class Load:
 
 
 @dataclass(frozen=True)
+class OpenLoad:
+    """A load that an earlier run began and did not close: are its rows in the table, are its files as they were?"""
+
+    load: Load
+    is_committed: bool
+    is_as_listed: bool
+
+
+@dataclass(frozen=True)
 class Built:
     """From what a table was last built: contract, versions of its inputs, and the version that came out."""
 
@@ -61,7 +70,7 @@ class Observed:
     built: dict[str, Built]
     new_files: dict[str, tuple[DeliveredFile, ...]]
     refused_files: dict[str, tuple[RefusedFile, ...]]
-    open_loads: dict[str, Load]
+    open_loads: dict[str, OpenLoad]
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,20 @@ class CreateTable(Step):
 @dataclass(frozen=True)
 class FinishLoad(Step):
     """Bring a load to its end that an earlier run began."""
+
+    load: Load
+
+
+@dataclass(frozen=True)
+class CloseLoad(Step):
+    """Close the record of a load whose rows are in the table."""
+
+    load: Load
+
+
+@dataclass(frozen=True)
+class TakeBackLoad(Step):
+    """Forget a load that never came to be, because its files are others now."""
 
     load: Load
 

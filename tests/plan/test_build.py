@@ -10,6 +10,7 @@ import pytest
 from framework.plan.build import build_plan, selected_tables
 from framework.plan.steps import (
     Built,
+    CloseLoad,
     CreateTable,
     DeliveredFile,
     FinishLoad,
@@ -17,9 +18,11 @@ from framework.plan.steps import (
     Load,
     LoadFiles,
     Observed,
+    OpenLoad,
     RefreshTable,
     RefusedFile,
     RefuseFile,
+    TakeBackLoad,
 )
 from framework.spec.problem import CannotRunError
 from framework.spec.project import Project, read_project
@@ -106,10 +109,14 @@ def test_a_refused_file_stands_beside_the_others(library: Project) -> None:
     assert type(alone["silver_loans"][0]) is KeepTable
 
 
-def test_an_open_load_is_finished_before_new_files_are_loaded(library: Project) -> None:
-    load = Load(2, "id", "2024-01-01T00:00:00+00:00", (FILE,), 3)
-    found = steps(library, replace(settled(library), open_loads={"bronze_loans": load}, new_files={"bronze_loans": (FILE,)}))
-    assert [type(step) for step in found["bronze_loans"]] == [FinishLoad, LoadFiles]
+@pytest.mark.parametrize(
+    ("committed", "as_listed", "step"),
+    [(True, True, CloseLoad), (True, False, CloseLoad), (False, True, FinishLoad), (False, False, TakeBackLoad)],
+)
+def test_an_open_load_is_ended_before_new_files_are_loaded(library: Project, *, committed: bool, as_listed: bool, step: type) -> None:
+    open_ = OpenLoad(Load(2, "id", "2024-01-01T00:00:00+00:00", (FILE,), 3), committed, as_listed)
+    found = steps(library, replace(settled(library), open_loads={"bronze_loans": open_}, new_files={"bronze_loans": (FILE,)}))
+    assert [type(one) for one in found["bronze_loans"]] == [step, LoadFiles]
 
 
 def test_unknown_layers_and_tables_are_told(library: Project) -> None:

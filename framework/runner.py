@@ -30,7 +30,7 @@ from framework.plan.steps import (
 )
 from framework.spec.problem import LakepactError, RunError
 from framework.spec.rules import rules_of
-from framework.spec.table import FileTable
+from framework.spec.table import FileTable, MappedTable
 from framework.transforms.files import gathered
 from framework.transforms.table import labelled
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from framework.lakehouse.lakehouse import Lakehouse
     from framework.plan.steps import Plan, Step
     from framework.spec.project import Project
+    from framework.spec.table import Table
     from framework.transforms.rows import Counts
 
 Outcome = Literal["done", "unchanged", "failed", "skipped"]
@@ -279,7 +280,7 @@ class _Run:
         written = staging.write(name, result.rows)
         counts = result.counts()
         report = _with_counts(report, counts, self.project, versions)
-        refusal = _refusal(counts, report)
+        refusal = _refusal(counts, report, table)
         if refusal:
             staging.clear(name)
             return replace(report, outcome="failed", reason=refusal)
@@ -319,11 +320,20 @@ def _with_counts(report: TableReport, counts: Counts, project: Project, versions
     )
 
 
-def _refusal(counts: Counts, report: TableReport) -> str | None:
+def _refusal(counts: Counts, report: TableReport, table: Table) -> str | None:
     """Return why the rows may not be committed; None where they may."""
     fatal = [f"{name} ({told['rows']} rows)" for name, told in report.rules.items() if told["otherwise"] == "fail"]
     if fatal:
         return f"rows break rules that fail the table: {', '.join(fatal)}; the table is as it was before"
+    quarantine = table.quarantine if isinstance(table, MappedTable) else None
+    if quarantine and quarantine.limit and quarantine.limit.broken_by(counts.quarantined, counts.read):
+        return (
+            f"{counts.quarantined} of {counts.read} rows would be quarantined, more than the contract allows; the table is as it was before"
+        )
+    for name, limit in quarantine.by_rule.items() if quarantine else ():
+        refused = int(report.rules.get(name, {}).get("rows", 0))
+        if limit.broken_by(refused, counts.read):
+            return f"{refused} of {counts.read} rows break {name}, more than the contract allows; the table is as it was before"
     if not counts.conserved:
         return (
             f"rows do not add up: {counts.read} read, but {counts.passed} kept + {counts.duplicate} duplicate + {counts.quarantined} "

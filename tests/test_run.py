@@ -280,3 +280,46 @@ class TestWhenSomethingBreaks:
         assert len(table["contract_hash"]) == 16
         files = next(one for one in record["tables"] if one["table"] == "bronze_members")["files"]
         assert [(file["name"], file["rows"]) for file in files] == [("members.tsv", 1)]
+
+
+class TestQuarantine:
+    """What was refused can be looked at, by who may."""
+
+    def test_reasons_come_with_counts_and_masked_samples(self, spark: SparkSession, library: Path) -> None:
+        assert spark
+        (library / "landing/loans.tsv").write_text(HEADER + "x\tc1\t01/02/2024\tN\n2\tc9\t01/02/2024\tN\ny\tc9\tsoon\tN\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        text = lakepact("quarantine", "silver_loans", "--project", library).output
+        assert "barcode_readable: 2 rows. barcode cannot be read as bigint." in text
+        assert "barcode=x, _source_file=loans.tsv, _row_number=1, card=•••" in text
+        assert "c9" not in text, "who borrows is personal data"
+        told = json.loads(lakepact("quarantine", "silver_loans", "--project", library, "--format", "json", "--as", "librarians").output)
+        assert {cause["rule"]: cause["rows"] for cause in told} == {"barcode_readable": 2, "known_reader": 2, "lent_readable": 1}
+        assert {sample["card"] for cause in told for sample in cause["samples"]} == {"c1", "c9"}
+
+    def test_what_is_not_there_is_told(self, spark: SparkSession, library: Path) -> None:
+        assert spark
+        assert 'did you mean "silver_loans"' in lakepact("quarantine", "silver_lons", "--project", library).output
+        assert "No rule of gold_loans" in lakepact("quarantine", "gold_loans", "--project", library).output
+        assert "no principal" in lakepact("quarantine", "silver_loans", "--as", "nobody", "--project", library).output
+        assert "has no row in quarantine" in lakepact("quarantine", "silver_loans", "--project", library).output
+
+    @pytest.mark.parametrize(
+        ("limits", "told"),
+        [
+            ("limit: {share: 0.3}", "1 of 2 rows would be quarantined, more than the contract allows"),
+            ("by_rule: {known_reader: {rows: 0}}", "1 of 2 rows break known_reader, more than the contract allows"),
+            ("limit: {share: 0.5, rows: 1}", None),
+        ],
+    )
+    def test_too_many_refused_rows_keep_the_table_as_it_was(
+        self, limits: str, told: str | None, spark: SparkSession, library: Path
+    ) -> None:
+        contract = library / "contracts/silver_loans.yml"
+        contract.write_text(f"{contract.read_text()}quarantine: {{{limits}}}\n")
+        (library / "landing/loans.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\n2\tc9\t01/02/2024\tN\n")
+        result = lakepact("run", "all", "--project", library)
+        assert result.exit_code == (1 if told else 0)
+        assert (told or "all well") in result.output
+        assert (library / "warehouse/silver_loans").exists() == (told is None)
+        assert rows(spark, library, "bronze_loans") == 2

@@ -334,6 +334,36 @@ def show(table: Annotated[str, typer.Argument(help="A table.")], project: Projec
 
 
 @app.command()
+def quarantine(  # noqa: PLR0913, PLR0917 - the command's options
+    table: Annotated[str, typer.Argument(help="A table.")],
+    samples: Annotated[int, typer.Option("--samples", help="How many rows to show for each reason.")] = 3,
+    principal: Annotated[
+        str | None, typer.Option("--as", help="Show personal data that this principal is cleared for; all of it is masked without.")
+    ] = None,
+    project: ProjectOption = None,
+    env: EnvOption = "local",
+    warehouse: WarehouseOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Show why rows of a table are in quarantine, with samples; personal data is masked."""
+    with _told():
+        from dataclasses import asdict
+
+        from framework.lakehouse.quarantine import causes
+
+        found = causes(_lakehouse(project, env, None, warehouse), table, principal=principal, samples=samples)
+        if form is Format.json:
+            _print_json([asdict(cause) for cause in found])
+            return
+        if not found:
+            typer.echo(f"{table} has no row in quarantine.")
+            return
+        from framework.cli.reports import print_causes
+
+        print_causes(found)
+
+
+@app.command()
 def status(
     project: ProjectOption = None,
     env: EnvOption = "local",

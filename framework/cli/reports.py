@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from framework.lakehouse.quarantine import Cause
     from framework.runner import RunReport
     from framework.spec.project import Project
 
@@ -27,6 +28,20 @@ def print_plan(steps: Iterable[tuple[str, str, str]], *, is_empty: bool) -> None
     out.print(grid)
     if is_empty:
         out.print("\n[bold green]Nothing to do.[/]")
+
+
+def print_causes(causes: Iterable[Cause]) -> None:
+    """Print why rows are in quarantine, and some of them."""
+    for cause in causes:
+        out.print(f"[bold]{escape(cause.rule)}[/]: {_counted(cause.rows)}. {escape(cause.message)}", highlight=False, soft_wrap=True)
+        for sample in cause.samples:
+            cells = ", ".join(f"{name}={value}" for name, value in sample.items() if value is not None)
+            out.print(f"  {escape(cells)}", highlight=False, soft_wrap=True)
+        out.print()
+
+
+def _counted(rows: int) -> str:
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def print_codes(codes: Iterable[tuple[str, bool, str]]) -> None:

@@ -11,6 +11,8 @@ import csv
 import fnmatch
 import io
 import os
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,9 +83,26 @@ def unclaimed_files(landing: Path, tables: Iterable[FileTable]) -> list[str]:
 
 
 def _looked_into(file: DeliveredFile, table: FileTable) -> DeliveredFile | RefusedFile:
+    path, csv_ = Path(file.path), table.files.csv
     try:
-        _check_encoding(Path(file.path))
-        header = _header(Path(file.path), table.files)
+        packed = _packed(path)
+        if packed:
+            return RefusedFile(file.name, f"it is {packed}, not text.", "deliver it unpacked.")
+        seen = _looked_through(path, csv_.quote)
+        if seen.nul is not None:
+            return RefusedFile(
+                file.name,
+                f"byte {seen.nul + 1} is NUL, which no text holds; it may be UTF-16.",
+                "deliver it as UTF-8; a spreadsheet's `CSV UTF-8` is one.",
+            )
+        # Quotes come in pairs, doubled ones too; an odd number is rare enough to look closely.
+        if csv_.quote == csv_.escape and seen.quotes % 2 and (line := _open_quote(path, table.files)):
+            return RefusedFile(
+                file.name,
+                f"a quote that opens on line {line} is never closed: everything behind it would be one field.",
+                "close it, or deliver the file again; it may have been cut off.",
+            )
+        header = _header(path, table.files)
     except UnicodeDecodeError as error:
         return RefusedFile(
             file.name,
@@ -115,9 +134,38 @@ def _header(path: Path, files: Files) -> tuple[str, ...]:
     return tuple(name.strip() for name in next(lines, []))
 
 
-def _check_encoding(path: Path) -> None:
+_PACKED = {
+    b"\x1f\x8b": "packed with gzip",
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"BZh": "packed with bzip2",
+    b"PAR1": "Parquet",
+}
+
+
+def _packed(path: Path) -> str | None:
+    """Return in words what a file is that is no text at all; None where it may be text."""
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    return next((said for magic, said in _PACKED.items() if start.startswith(magic)), None)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a look at every byte of a file has shown."""
+
+    quotes: int
+    nul: int | None
+
+
+def _looked_through(path: Path, quote: str) -> _Seen:
+    """Return how many quotes a file holds, and where its first NUL is.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8; the position counts from the start of the file.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    done = 0
+    done = quotes = 0
+    nul: int | None = None
     with path.open("rb") as stream:
         chunk = stream.read(_CHUNK_BYTES)
         while True:
@@ -129,16 +177,36 @@ def _check_encoding(path: Path) -> None:
                 start = done - waiting + error.start
                 raise UnicodeDecodeError("utf-8", error.object[error.start : error.start + 1], start, start + 1, error.reason) from None
             if not chunk:
-                return
+                return _Seen(quotes, nul)
+            quotes += chunk.count(quote.encode()) if quote else 0
+            if nul is None and b"\0" in chunk:
+                nul = done + chunk.index(b"\0")
             done += len(chunk)
             chunk = stream.read(_CHUNK_BYTES)
+
+
+def _open_quote(path: Path, files: Files) -> int | None:
+    """Return the line of a quote that is still open at the end of a file; None where none is."""
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            lines = csv.reader(stream, delimiter=files.csv.separator, quotechar=files.csv.quote, strict=True)
+            begun = 1
+            try:
+                for _ in lines:
+                    begun = lines.line_num + 1
+            except csv.Error as error:
+                return begun if "unexpected end of data" in str(error) else None
+    finally:
+        csv.field_size_limit(before)
+    return None
 
 
 def _fault_of(header: tuple[str, ...], table: FileTable) -> tuple[str, str] | None:
     if not header:
         return "it is empty: not even a header line.", "deliver the file again, or take it away."
     names = [name.lower() for name in header]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted({name for name in names if name and names.count(name) > 1})
     if repeated:
         return f"its header names a column twice: {', '.join(repeated)}.", "give each column a name of its own."
     missing = [column.name for column in table.columns if not column.optional and column.name.lower() not in names]

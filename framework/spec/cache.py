@@ -25,7 +25,7 @@ def digest(*parts: object) -> str:
     """Return a short hash of anything that has a text form."""
     found = hashlib.sha256()
     for part in parts:
-        found.update(part if isinstance(part, bytes) else str(part).encode())
+        found.update(part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass"))
         found.update(b"\0")
     return found.hexdigest()[:24]
 

@@ -215,6 +215,12 @@ CODES: dict[str, Code] = {
         "columns:\n  - {name: state, type: string, expr: upper(stat)}\ndedupe: {exact_repeats: true}",
         "columns:\n  - {name: state, type: string, expr: upper(state)}\ndedupe: {exact_repeats: true}",
     ),
+    "unknown-rule": Code(
+        "A limit names a rule that the table does not have.",
+        "It would limit nothing. Rules are named by their check, or by their column: `visitor_required`, `minutes_readable`.",
+        "quarantine: {by_rule: {visitor_requird: {share: 0.1}}}",
+        "quarantine: {by_rule: {visitor_required: {share: 0.1}}}",
+    ),
     "unknown-layer": Code(
         "A contract names a layer that metadata does not list.",
         "Layers and their order stand in metadata/layers.yml.",

@@ -65,10 +65,33 @@ class Accepted(Spec):
 Privileges = Annotated[list[Privilege], Field(min_length=1), EachOnce]
 
 
+class Limit(Spec):
+    """How many rows may be refused before the table is: nothing is published then, and the table stays as it was."""
+
+    rows: int | None = Field(None, ge=0, description="At most this many rows.", examples=[100])
+    share: float | None = Field(None, ge=0, lt=1, description="At most this share of the rows that were read.", examples=[0.05])
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Limit:
+        if self.rows is None and self.share is None:
+            raise CodedError("no-effect", "The limit names no `rows` and no `share`.", "add one of them, or delete the limit.")
+        return self
+
+    def broken_by(self, rows: int, read: int) -> bool:
+        """Tell whether too many rows were refused.
+
+        >>> Limit(share=0.05).broken_by(6, 100), Limit(rows=10).broken_by(10, 10)
+        (True, False)
+        """
+        return (self.rows is not None and rows > self.rows) or (self.share is not None and rows > self.share * read)
+
+
 class Quarantine(Spec):
-    """Who may see the rows that were refused, with all that their source holds."""
+    """Who may see the rows that were refused, with all that their source holds, and how many there may be."""
 
     grants: dict[Name, Privileges] = Field(default_factory=dict, description="Who may do what with the quarantine; the owner may all.")
+    limit: Limit | None = Field(None, description="How many rows may be refused, whatever the rule.")
+    by_rule: dict[Name, Limit] = Field(default_factory=dict, description="How many rows a rule may refuse, by the rule's name.")
 
 
 class Table(Spec):

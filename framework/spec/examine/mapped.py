@@ -63,6 +63,11 @@ class MappedExamination(Examination):
             names[name] = name
 
     def _quarantine(self) -> None:
+        refusing = [rule.name for rule in rules_of(self.table) if rule.otherwise == "quarantine"]
+        for name in self.table.quarantine.by_rule:
+            if name not in refusing:
+                what = f'No rule named "{name}" puts rows into quarantine.'
+                self.say("unknown-rule", ("quarantine", "by_rule", name), what, did_you_mean(name, refusing), is_key=True)
         if any(rule.otherwise == "quarantine" for rule in rules_of(self.table)):
             known = self.around.metadata.principals
             places = {name: self.spotted(self.document.key(("quarantine", "grants", name))) for name in self.table.quarantine.grants}

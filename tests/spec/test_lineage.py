@@ -149,3 +149,32 @@ def test_a_column_that_is_not_there_is_told_with_the_nearest() -> None:
     result = CliRunner().invoke(app, ["lineage", "silver_orders.order_numbr", "--project", str(ROOT)])
     assert result.exit_code == 2
     assert 'did you mean "order_number"' in result.output
+
+
+HIDDEN = {
+    "pivot": "select * from (select day, mail, n from silver_good) pivot (max(mail) for n in (1, 2))",
+    "lateral": "select day, x as label from silver_good lateral view explode(split(mail, '@')) e as x",
+    "lateral of lateral": "select day, y as label from silver_good "
+    "lateral view explode(split(mail, '@')) e as x lateral view explode(array(x)) f as y",
+    "recursive": "with recursive r as (select day, mail as label from silver_good union all select day, label from r) "
+    "select day, label from r",
+    "subquery": "select day, (select max(mail) from silver_good) as label from silver_good",
+    "union": "select day, word as label from silver_good union all select day, mail from silver_good",
+    "case": "select day, case when mail like 'a%' then 1 else 0 end as label from silver_good",
+    "window": "select day, first_value(mail) over (partition by day order by id) as label from silver_good",
+    "struct": "select day, named_struct('a', mail).a as label from silver_good",
+    "lambda": "select day, transform(array(mail), x -> upper(x))[0] as label from silver_good",
+    "inline": "select day, inline(array(struct(mail as label))) from silver_good",
+    "rank": "select day, row_number() over (order by mail) as label from silver_good",
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_personal_data_is_followed_through_whatever_sql_there_is(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(ROOT / "tests/bad_contracts/project", root)
+    head = "table: gold_hidden\nlayer: gold\ndescription: A query.\ngrants: {analysts: [select]}\n"
+    columns = "columns:\n  - {name: day, type: date}\n  - {name: label, type: string}\n"
+    (root / "contracts/hidden.yml").write_text(f"{head}sql: |\n  {HIDDEN[name]}\n{columns}", "utf-8")
+    codes = {problem.code for problem in validated(root, use_cache=False).errors}
+    assert {"undeclared-pii", "pii-leak"} <= codes

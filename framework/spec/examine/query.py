@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -11,7 +12,7 @@ from framework.spec.examine.contract import Examination, Rows, input_rows
 from framework.spec.examine.grouped import bare_columns
 from framework.spec.examine.rules import say_checks
 from framework.spec.examine.select import Columns, Keys, Relation, Result, Select, SelectScope, maybe_null, not_null_in
-from framework.spec.facts import Need
+from framework.spec.facts import DERIVED, Need, Origin
 from framework.spec.problem import did_you_mean
 from framework.spec.sql.functions import functions, is_aggregate
 from framework.spec.sql.infer import Reading
@@ -36,7 +37,10 @@ class QueryExamination(Examination):
             return
         query = Query(self)
         output = query.output(tree, {}, [])
-        if output is None or any(name not in self.around.names for name in self.table.inputs):
+        if any(name not in self.around.names for name in self.table.inputs):
+            return
+        if output is None:
+            self._unfollowed(query)
             return
         self.facts.reads |= query.reads
         rows = Rows({})
@@ -65,6 +69,17 @@ class QueryExamination(Examination):
             value = rows.columns[column.name.lower()]
             value = replace(value, nulls=NEVER) if column.name.lower() in sure else value
             self.keep(column, value, column.type, ("columns", i), query.said.get(column.name.lower(), ""))
+        self._key()
+
+    def _unfollowed(self, query: Query) -> None:
+        """Keep facts of a table whose query cannot be followed, such as one with a pivot: personal data may be in every column."""
+        rows = Rows({})
+        for i, column in enumerate(self.table.columns):
+            value = Value(read_type(column.type), None, query.everything if query.loose is None else query.loose)
+            rows.add(column.name, value)
+            self.say_method(column, None, value, ("columns", i))
+            self.keep(column, value, column.type, ("columns", i), "a query that is not followed")
+        say_checks(self, self.table.checks, ("checks",), rows)
         self._key()
 
     def _never_null(self) -> set[str]:
@@ -98,6 +113,16 @@ class Query:
         self.plain: dict[str, exp.Expr] = {}
         self.said: dict[str, str] = {}
         self._depth = 0
+        self.loose: frozenset[Origin] | None = None
+        """What the outermost SELECT is made of, where its columns are not known one by one."""
+
+    @cached_property
+    def everything(self) -> frozenset[Origin]:
+        """Return every column of every input: what cannot be followed is taken to be made of all of them."""
+        around = self.examination.around
+        return frozenset(
+            Origin(name, column.lower(), DERIVED) for name in self.examination.table.inputs for column in around.columns(name) or ()
+        )
 
     def report(self, code: str, node: exp.Expr, what: str, fix: str) -> None:
         """Tell a problem at its place in the YAML."""
@@ -158,7 +183,7 @@ class Query:
         for join in tree.args.get("joins") or ():
             self._join(select, join)
         for lateral in tree.args.get("laterals") or ():
-            select.relations.append(Relation(lateral.alias or "", None))
+            self._lateral(select, lateral)
         where = tree.args.get("where")
         if where:
             self._read(select, where.this, is_condition=True)
@@ -191,7 +216,10 @@ class Query:
             found = self._table(node, select)
         elif isinstance(node, exp.Subquery):
             found = self.output(node.this, select.ctes, [*select.relations, *select.outer])
+        origins = frozenset() if _makes_its_own(node) else self.everything
         if node.args.get("pivots"):
+            if found:
+                origins = frozenset().union(*(value.through(DERIVED) for _, value in found.columns.values()))
             found = None  # its columns come from the values
         columns, keys = (found.columns, found.keys) if found else (None, None)
         if side in {"RIGHT", "FULL"}:
@@ -199,7 +227,17 @@ class Query:
                 relation.columns = maybe_null(relation.columns)
         if side in {"LEFT", "FULL"}:
             columns = maybe_null(columns)
-        select.relations.append(Relation(node.alias_or_name, columns, keys))
+        select.relations.append(Relation(node.alias_or_name, columns, keys, origins))
+
+    def _lateral(self, select: Select, lateral: exp.Expr) -> None:
+        """Add what a LATERAL VIEW makes of each row: its columns come from what its function is given."""
+        value = self._read(select, lateral.this)
+        alias = lateral.args.get("alias")
+        names = [column.name for column in (alias.args.get("columns") or ())] if alias else []
+        # One column of `explode` is an item; what others give is not known.
+        type_ = value.type if len(names) == 1 else UNKNOWN
+        columns = {name.lower(): (name, Value(type_, None, value.through(DERIVED))) for name in names}
+        select.relations.append(Relation(lateral.alias or "", columns or None, None, value.through(DERIVED)))
 
     def _say_multiplies(self, select: Select, on: exp.Expr, join: exp.Join) -> None:
         """Note a join whose equal columns are the whole key of neither side."""
@@ -314,11 +352,13 @@ class Query:
         )
         output: Columns = {}
         is_known = True
+        loose: set[Origin] = set()
         for i, part in enumerate(tree.expressions, 1):
             if part.is_star:
                 expanded = self._star(part, select)
                 is_known = is_known and expanded is not None
                 output |= expanded or {}
+                loose |= {origin for one in select.relations for origin in one.all_origins}
                 continue
             value = self._read(select, part, may_aggregate=True)
             name = part.alias_or_name
@@ -336,6 +376,8 @@ class Query:
                 self.plain[name.lower()] = part.this if isinstance(part, exp.Alias) else part
                 self.said[name.lower()] = (part.this if isinstance(part, exp.Alias) else part).sql("databricks", normalize_functions=False)
         if not is_known:
+            if self._depth == 1:
+                self.loose = frozenset(loose.union(*(value.through(DERIVED) for _, value in output.values())))
             return None
         return Result(output, None if by_sets else _keys_of(tree, select, output, keys, is_gathered=is_gathered))
 
@@ -413,6 +455,11 @@ def _up(node: exp.Expr, top: exp.Expr) -> list[exp.Expr]:
 
 def _same(one: exp.Expr, other: exp.Expr) -> bool:
     return one == other or one.sql("databricks").lower() == other.sql("databricks").lower()
+
+
+def _makes_its_own(node: exp.Expr) -> bool:
+    """Tell whether a relation holds nothing of any table, such as `values (…)` or `range(…)`."""
+    return isinstance(node, exp.Values) or (isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier))
 
 
 def _makes_several(node: exp.Expr) -> bool:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from framework.spec.facts import DERIVED
 from framework.spec.problem import did_you_mean
 from framework.spec.sql.operators import of_field
 from framework.spec.sql.values import NEVER, Value
 
 if TYPE_CHECKING:
     from framework.spec.examine.query import Query
+    from framework.spec.facts import Origin
     from framework.spec.sql.infer import Reading
 
 Columns = dict[str, tuple[str, Value]]
@@ -38,6 +40,15 @@ class Relation:
     columns: Columns | None
     """None where the columns are not known."""
     keys: Keys = None
+    origins: frozenset[Origin] = frozenset()
+    """What values may come from where the columns are not known."""
+
+    @property
+    def all_origins(self) -> frozenset[Origin]:
+        """Return what any of its values may come from."""
+        if self.columns is None:
+            return self.origins
+        return frozenset().union(*(value.through(DERIVED) for _, value in self.columns.values()))
 
 
 @dataclass
@@ -74,7 +85,7 @@ class Select:
             if known:
                 return self._of(known[0], first, rest, reading)
             if holding:
-                return Value()
+                return Value(origins=holding[0].origins)
         if first.name.lower() in self.aliases:
             return of_field(self.aliases[first.name.lower()], rest, reading)
         seen = [name for one in self.relations for name, _ in (one.columns or {}).values()]
@@ -88,7 +99,7 @@ class Select:
 
     def _of(self, relation: Relation, name: exp.Expr, fields: list[exp.Expr], reading: Reading) -> Value:
         if relation.columns is None:
-            return Value()
+            return Value(origins=relation.origins)
         found = relation.columns.get(name.name.lower())
         if found is None:
             names = [one for one, _ in relation.columns.values()]
@@ -104,8 +115,10 @@ class Select:
         if not isinstance(inner, exp.Query):
             return Value()
         output = self.query.output(inner, self.ctes, [*self.relations, *self.outer])
-        if isinstance(node, exp.Exists) or not output:
+        if isinstance(node, exp.Exists):
             return Value(nulls=NEVER)
+        if not output:
+            return Value(origins=self.query.everything)
         return replace(next(iter(output.columns.values()))[1], nulls=None)
 
 

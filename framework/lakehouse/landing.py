@@ -102,6 +102,13 @@ def _looked_into(file: DeliveredFile, table: FileTable) -> DeliveredFile | Refus
                 f"a quote that opens on line {line} is never closed: everything behind it would be one field.",
                 "close it, or deliver the file again; it may have been cut off.",
             )
+        # Spark takes the first row's end for the end of every row, and would join the rows that end otherwise.
+        if 0 < seen.windows_ends < seen.ends and (line := _other_end(path, csv_.quote)):
+            return RefusedFile(
+                file.name,
+                f"its rows end in two ways: line {line} ends otherwise than the header, and Spark would join it with the next.",
+                "deliver it with one kind of line end, LF or CRLF.",
+            )
         header = _header(path, table.files)
     except UnicodeDecodeError as error:
         return RefusedFile(
@@ -155,16 +162,19 @@ class _Seen:
 
     quotes: int
     nul: int | None
+    ends: int
+    windows_ends: int
 
 
 def _looked_through(path: Path, quote: str) -> _Seen:
-    """Return how many quotes a file holds, and where its first NUL is.
+    """Return how many quotes and line ends a file holds, and where its first NUL is.
 
     Raises:
         UnicodeDecodeError: it is not UTF-8; the position counts from the start of the file.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    done = quotes = 0
+    done = quotes = ends = windows = 0
+    last = b""
     nul: int | None = None
     with path.open("rb") as stream:
         chunk = stream.read(_CHUNK_BYTES)
@@ -177,12 +187,30 @@ def _looked_through(path: Path, quote: str) -> _Seen:
                 start = done - waiting + error.start
                 raise UnicodeDecodeError("utf-8", error.object[error.start : error.start + 1], start, start + 1, error.reason) from None
             if not chunk:
-                return _Seen(quotes, nul)
+                return _Seen(quotes, nul, ends, windows)
             quotes += chunk.count(quote.encode()) if quote else 0
+            ends += chunk.count(b"\n")
+            windows += chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
+            last = chunk[-1:]
             if nul is None and b"\0" in chunk:
                 nul = done + chunk.index(b"\0")
             done += len(chunk)
             chunk = stream.read(_CHUNK_BYTES)
+
+
+def _other_end(path: Path, quote: str) -> int | None:
+    """Return the first line that ends a row otherwise than the header ends; None where all rows end alike."""
+    sign, is_open, header_end = quote.encode(), False, b""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            is_open ^= bool(sign) and line.count(sign) % 2 == 1
+            if is_open or not line.endswith(b"\n"):
+                continue  # the line break is part of a quoted field
+            end = line[-2:] if line.endswith(b"\r\n") else b"\n"
+            header_end = header_end or end
+            if end != header_end:
+                return number
+    return None
 
 
 def _open_quote(path: Path, files: Files) -> int | None:

@@ -58,12 +58,26 @@ def test_files_come_in_the_order_of_delivery_and_a_replaced_one_is_new(tmp_path:
         (gzip.compress(b"a\n1\n"), "it is packed with gzip, not text."),
         (gzip.compress(b"a\n1\n")[:-4], "it is packed with gzip, not text."),
         (b"PK\x03\x04spreadsheet", "it is a zip archive or a spreadsheet, not text."),
+        (
+            b'a,b\r\n1,"x\ny"\r\n3,4\n5,6\r\n',
+            "its rows end in two ways: line 4 ends otherwise than the header, and Spark would join it with the next.",
+        ),
         (b'a,b\n1,2\n3,"cut off\n4,5\n', "a quote that opens on line 3 is never closed: everything behind it would be one field."),
         (b'a,b\n"x ""y"" \n z",2\n3,"cut', "a quote that opens on line 4 is never closed: everything behind it would be one field."),
     ],
     ids=[
         *("empty", "header without a required column", "header with a repeated column", "wrong byte far inside", "cut character"),
-        *("UTF-16", "UTF-16 without a mark", "NUL far inside", "gzip", "broken gzip", "zip", "open quote", "open quote after closed ones"),
+        *(
+            "UTF-16",
+            "UTF-16 without a mark",
+            "NUL far inside",
+            "gzip",
+            "broken gzip",
+            "zip",
+            "two kinds of line ends",
+            "open quote",
+            "open quote after closed ones",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, why: str) -> None:
@@ -77,6 +91,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, why
     "content",
     [
         *(b"a\n", b"\xef\xbb\xbfa\r\n", b"b , A\n", b'"a","c\nd"\n1,2\n', b"a\n" + "\u20ac".encode() * 3_000_000),
+        *(b'a,b\r\n1,"x\ny"\r\n3,4\r\n', b'a,b\n1,"x\r\ny"\n3,4'),
         *(b"a,,\n1,2,3\n", b'a,b\n12" pipe,2\n', b'a,b\n"x ""y"" z",2\n'),
     ],
 )

@@ -102,6 +102,10 @@ class MappedExamination(Examination):
             if type_.base not in {"array", "struct", "map", "variant"}:
                 what = f"JSON is read as {type_}, which has no parts."
                 self.say("no-effect", (*loc, name, "type"), what, "declare a struct<…> or an array<…>.")
+            for leaf, given in leaves(inner):
+                if given.family not in {"text", "variant", "boolean"}:
+                    what = f'The field "{leaf}" is read as {given}: what cannot be read as that becomes null, and no rule tells.'
+                    self.say("lossy-cast", (*loc, name, "type"), what, "declare it as string, and let a column's `type` read it.")
             for pair in json.pairs or ():
                 if inner.base != "struct" or type_.base != "array":
                     what = "`pairs` name the fields of an array's items; the type is no array<struct<…>>."
@@ -416,6 +420,21 @@ def _together(values: list[Value]) -> Value:
         nulls = None if nulls is None or value.nulls is None else nulls | value.nulls
     origins = frozenset().union(*(value.origins for value in values))
     return replace(values[0], nulls=None if nulls is None else frozenset(nulls), origins=origins)
+
+
+def leaves(type_: Type, name: str = "item") -> Iterator[tuple[str, Type]]:
+    """Yield the fields of a type that have none themselves, and their types.
+
+    >>> [(name, str(type_)) for name, type_ in leaves(read_type("struct<a: string, b: array<int>>"))]
+    [('a', 'string'), ('b', 'int')]
+    """
+    if type_.base == "struct":
+        for field, inner in zip(type_.fields, type_.of, strict=True):
+            yield from leaves(inner, field)
+    elif type_.of:
+        yield from leaves(type_.of[-1], name)
+    else:
+        yield name, type_
 
 
 def _said(column: MappedColumn, table: MappedTable) -> str:

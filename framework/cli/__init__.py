@@ -152,7 +152,9 @@ def validate(
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Look again only at what changed.")] = True,  # noqa: FBT002
 ) -> None:
     """Find every mistake in contracts and metadata, with its line and the fix; starts no Spark."""
-    gc.disable()  # a process that lives for a second has no use for it, and it takes a tenth of the time
+    # A process that lives for a second has no use for a collector, nor for pydantic's search for plugins: a fifth of the time.
+    gc.disable()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     with _told():
         missing = [path for path in paths or () if not path.exists()]
         if missing:

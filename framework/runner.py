@@ -28,6 +28,7 @@ from framework.plan.steps import (
     RefuseFile,
     TakeBackLoad,
 )
+from framework.spec.examine.around import outline_of
 from framework.spec.problem import LakepactError, RunError
 from framework.spec.rules import rules_of
 from framework.spec.table import FileTable, MappedTable
@@ -106,11 +107,12 @@ class RunReport:
         return asdict(self) | {"outcome": "done" if self.is_well else "failed"}
 
 
-def run(
+def run(  # noqa: PLR0913 - what a run depends on
     lakehouse: Lakehouse,
     layer: str,
     only: Sequence[str] = (),
     *,
+    allow_destructive: bool = False,
     progress: Callable[[TableReport | str], None] = lambda _: None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> RunReport:
@@ -127,7 +129,7 @@ def run(
     with locked(lakehouse.state.folder, run_id, started.isoformat()):
         plan = lakehouse.plan(layer, only)
         clear_staging(lakehouse.state.folder / "staging")
-        reports = _Run(lakehouse, plan, run_id, started, progress).execute()
+        reports = _Run(lakehouse, plan, run_id, started, progress, allow_destructive=allow_destructive).execute()
         file_tables = [table for table in lakehouse.project.tables.values() if isinstance(table, FileTable)]
         unclaimed = unclaimed_files(lakehouse.landing, file_tables) if lakehouse.landing.is_dir() else []
         report = RunReport(run_id, started.isoformat(), lakehouse.name, layer, round(time.monotonic() - clock, 3), reports, unclaimed)
@@ -138,9 +140,17 @@ def run(
 class _Run:
     """One run: the loop over the plan, and what each step does."""
 
-    def __init__(
-        self, lakehouse: Lakehouse, plan: Plan, run_id: str, started: datetime, progress: Callable[[TableReport | str], None]
+    def __init__(  # noqa: PLR0913 - what a run depends on
+        self,
+        lakehouse: Lakehouse,
+        plan: Plan,
+        run_id: str,
+        started: datetime,
+        progress: Callable[[TableReport | str], None],
+        *,
+        allow_destructive: bool,
     ) -> None:
+        self.allow_destructive = allow_destructive
         self.lakehouse, self.plan, self.run_id, self.started, self.progress = lakehouse, plan, run_id, started, progress
         self.project, self.state = lakehouse.project, lakehouse.state
         self.spark: SparkSession | None = None
@@ -267,6 +277,8 @@ class _Run:
 
     def _refresh(self, step: RefreshTable, report: TableReport) -> TableReport:
         name, spark = step.table, self._session()
+        if step.is_destructive and not self.allow_destructive:
+            raise RunError(f"{step.because}; who reads the table would lose something. Run with --allow-destructive where it is meant.")
         table = self.project.tables[name]
         versions = {one: _version(self.tables, one) for one in inputs_of(self.project, name)}
         missing = [one for one, version in versions.items() if version < 0]
@@ -292,7 +304,9 @@ class _Run:
         ):
             tried(lambda: self.tables.overwrite(f"{name}_quarantine", result.quarantined(written)))
         tried(lambda: self.tables.overwrite(name, result.kept(written)))
-        self.state.write_built(name, Built(report.contract_hash, versions, _version(self.tables, name), counts.quarantined))
+        self.state.write_built(
+            name, Built(report.contract_hash, versions, _version(self.tables, name), counts.quarantined, outline_of(table).columns)
+        )
         staging.clear(name)
         return replace(report, outcome="done", reason=step.because)
 

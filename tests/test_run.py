@@ -261,6 +261,18 @@ class TestWhenSomethingBreaks:
         assert sorted(row["card"] for row in found) == ["c1", "c3", "c4"]
         assert lakehouse.plan("bronze").is_empty
 
+    def test_a_column_that_goes_needs_to_be_allowed(self, spark: SparkSession, library: Path) -> None:
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        contract = library / "contracts/silver_members.yml"
+        contract.write_text("".join(line for line in contract.read_text().splitlines(keepends=True) if "name: town" not in line))
+        assert "town goes" in lakepact("plan", "--project", library).output
+        refused = lakepact("run", "all", "--project", library)
+        assert refused.exit_code == 1
+        assert "town goes; who reads the table would lose something. Run with --allow-destructive" in refused.output
+        assert "town" in spark.read.format("delta").load(str(library / "warehouse/silver_members")).columns
+        assert lakepact("run", "all", "--project", library, "--allow-destructive").exit_code == 0
+        assert "town" not in spark.read.format("delta").load(str(library / "warehouse/silver_members")).columns
+
     def test_the_run_log_tells_counts_versions_and_contract(self, spark: SparkSession, library: Path) -> None:
         assert spark
         result = lakepact("run", "all", "--project", library, "--format", "json")

@@ -273,12 +273,15 @@ def run(  # noqa: PLR0913, PLR0917 - the command's options
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     table: TableOption = None,
+    allow_destructive: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--allow-destructive", help="Refresh tables of which a column goes or narrows.")
+    ] = False,
     form: FormatOption = Format.text,
 ) -> None:
     """Ingest what was delivered and bring the tables up to date."""
     with _told():
         lakehouse = _lakehouse(project, env, landing, warehouse)
-        report = _run(lakehouse, layer, table or [], quiet=form is Format.json)
+        report = _run(lakehouse, layer, table or [], allow_destructive=allow_destructive, quiet=form is Format.json)
     if form is Format.json:
         _print_json(report.record)
     else:
@@ -288,7 +291,7 @@ def run(  # noqa: PLR0913, PLR0917 - the command's options
     raise typer.Exit(0 if report.is_well else 1)
 
 
-def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, quiet: bool) -> RunReport:
+def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, allow_destructive: bool, quiet: bool) -> RunReport:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from framework import runner
@@ -311,7 +314,7 @@ def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, quiet: bool) -> R
             shown.remove_task(tasks.pop(event.table))
 
     with shown:
-        return runner.run(lakehouse, layer, only, progress=progress)
+        return runner.run(lakehouse, layer, only, allow_destructive=allow_destructive, progress=progress)
 
 
 @app.command()

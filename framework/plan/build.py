@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
+from framework.plan.schema_diff import changes
 from framework.plan.steps import (
     CloseLoad,
     CreateTable,
@@ -18,6 +19,7 @@ from framework.plan.steps import (
     Step,
     TakeBackLoad,
 )
+from framework.spec.examine.around import outline_of
 from framework.spec.problem import CannotRunError, did_you_mean
 from framework.spec.table import FileTable
 
@@ -88,7 +90,8 @@ def _end_of(name: str, open_: OpenLoad) -> Step:
 
 
 def _refresh_step(project: Project, name: str, observed: Observed, steps: dict[str, tuple[Step, ...]]) -> Step:
-    reasons = []
+    reasons: list[str] = []
+    is_destructive = False
     built = observed.built.get(name)
     inputs = inputs_of(project, name)
     missing = [table for table in inputs if table not in observed.versions and table not in steps]
@@ -97,11 +100,13 @@ def _refresh_step(project: Project, name: str, observed: Observed, steps: dict[s
     elif name not in observed.versions or built is None:
         reasons.append("not built yet")
     elif built.contract_hash != project.contract_hash(name):
-        reasons.append("its contract changed")
+        found = list(changes(built.columns, outline_of(project.tables[name]).columns)) if built.columns else []
+        is_destructive = any(one.is_destructive for one in found)
+        reasons.append(f"its contract changed{': ' if found else ''}{', '.join(one.what for one in found)}")
     elif built.version != observed.versions[name]:
         reasons.append("it was changed by someone else")
     else:
         changing = [table for table in inputs if any(not isinstance(step, KeepTable | RefuseFile) for step in steps.get(table, ()))]
         changed = [table for table in inputs if table not in changing and built.inputs.get(table) != observed.versions.get(table)]
         reasons += [f"{table} changes in this run" for table in changing] + [f"{table} has changed" for table in changed]
-    return RefreshTable(name, "; ".join(reasons)) if reasons else KeepTable(name, "nothing that it reads has changed")
+    return RefreshTable(name, "; ".join(reasons), is_destructive) if reasons else KeepTable(name, "nothing that it reads has changed")

@@ -76,8 +76,8 @@ def _refuse(step: RefuseFile) -> str:
 
 
 @said.register(RefreshTable)
-def _refresh(step: RefreshTable) -> str:  # noqa: ARG001 - the shape of all readings
-    return "refresh"
+def _refresh(step: RefreshTable) -> str:
+    return "refresh, destructive" if step.is_destructive else "refresh"
 
 
 @said.register(KeepTable)

@@ -60,6 +60,8 @@ class Built:
     inputs: dict[str, int]
     version: int
     quarantined: int = 0
+    columns: dict[str, str] = field(default_factory=dict)
+    """Types by name; none where an older release built the table."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ class RefuseFile(Step):
 
 @dataclass(frozen=True)
 class RefreshTable(Step):
-    """Work the table out anew from its inputs."""
+    """Work the table out anew from its inputs; destructive where a column that readers know goes or narrows."""
+
+    is_destructive: bool = False
 
 
 @dataclass(frozen=True)

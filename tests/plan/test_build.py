@@ -119,6 +119,32 @@ def test_an_open_load_is_ended_before_new_files_are_loaded(library: Project, *, 
     assert [type(one) for one in found["bronze_loans"]] == [step, LoadFiles]
 
 
+@pytest.mark.parametrize(
+    ("before", "because", "destructive"),
+    [
+        ({}, "its contract changed", False),
+        (
+            {"town": "string"},
+            "its contract changed: period_type comes, period_start comes, loans comes, copies comes, days out comes",
+            False,
+        ),
+        ({"loans": "int"}, "loans widens from int to bigint", False),
+        ({"loans": "string"}, "loans becomes bigint, and was string", True),
+        ({"days out": "decimal(9,3)"}, "days out becomes decimal(6,1), and was decimal(9,3)", True),
+        ({"gone": "date"}, "gone goes", True),
+    ],
+)
+def test_what_a_changed_contract_does_to_the_columns_is_told(
+    library: Project, before: dict[str, str], because: str, *, destructive: bool
+) -> None:
+    observed = settled(library)
+    built = {**observed.built, "gold_loans": replace(observed.built["gold_loans"], contract_hash="another", columns=before)}
+    (step,) = steps(library, replace(observed, built=built))["gold_loans"]
+    assert isinstance(step, RefreshTable)
+    assert because in step.because
+    assert step.is_destructive is destructive
+
+
 def test_unknown_layers_and_tables_are_told(library: Project) -> None:
     with pytest.raises(CannotRunError, match='did you mean "silver"'):
         selected_tables(library, "slver")

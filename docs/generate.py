@@ -10,17 +10,22 @@ import sys
 import types
 import typing
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from framework.spec.checks import KINDS, Check
 from framework.spec.codes import CODES
+from framework.spec.grammar import as_pairs
 from framework.spec.metadata import Catalog, Folders, Layer, PiiClass, Principal
 from framework.spec.render import page_of
 from framework.spec.schema import contract_schema, metadata_schemas
+from framework.spec.source import as_source
 from framework.spec.table import FileTable, GroupedTable, MappedTable, QueryTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[1]
 
@@ -102,7 +107,8 @@ def _table(model: type[BaseModel], only: set[str] | None = None, leave_out: set[
             continue
         example = f" Example: {_code(field.examples[0])}." if field.examples else ""
         meaning = (field.description or "").replace("|", "\\|")
-        lines.append(f"| `{field.alias or name}` | {_takes(field.annotation)} | {_default(field)} | {meaning}{example} |")
+        takes = _short_form(field.metadata) or _takes(field.annotation)
+        lines.append(f"| `{field.alias or name}` | {takes} | {_default(field)} | {meaning}{example} |")
     return "\n".join(lines)
 
 
@@ -122,11 +128,19 @@ def _default(field: Any) -> str:
     return _code(value)
 
 
+def _short_form(metadata: Iterable[Any]) -> str | None:
+    """Return in words what a key takes that has a short form; None where it has none."""
+    functions = {getattr(one, "func", None) for one in metadata}
+    if as_pairs in functions:
+        return "list of names, or mapping of the name here to the name there"
+    return "a table's name, or [TableSource](#tablesource)" if as_source in functions else None
+
+
 def _takes(annotation: Any) -> str:
     """Return in words what a key takes."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        return _takes(arguments[0])
+        return _short_form(arguments[1:]) or _takes(arguments[0])
     if origin in {typing.Union, types.UnionType}:
         words = list(dict.fromkeys(_takes(one) for one in arguments if one is not type(None)))
         if len(words) > 3 and all("Check:" in word for word in words):  # noqa: PLR2004 - the list of checks

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from framework.spec.checks import ColumnCheck
 from framework.spec.formats import Format
 from framework.spec.grammar import CodedError, ColumnType, EachOnce, Name, Names, Spec, Sql
-from framework.spec.source import Lookup
+from framework.spec.source import Lookup, TableSource
 from framework.spec.sql.types import read_type
 
 Method = Literal["count", "hash", "year", "presence", "aggregate", "coarse"]
@@ -105,6 +105,11 @@ class MappedColumn(Column):
                     "contradiction", what, "say `otherwise: quarantine`, or make the column optional.", at=("checks", i, "otherwise")
                 )
         return self
+
+
+def expression_of(column: MappedColumn, source: TableSource) -> str | None:
+    """Return the SQL that a source has for a column; None where the column of the same name is taken."""
+    return source.columns.get(column.name, column.expr)
 
 
 class GroupedColumn(Column):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from framework.spec.checks import Holds, In
+from framework.spec.columns import MappedColumn, expression_of
 from framework.spec.names import quoted
 from framework.spec.rules import Rule, rules_of
 from framework.spec.sql.parse import columns_in
@@ -25,14 +26,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-    from framework.spec.columns import MappedColumn
     from framework.spec.source import TableSource
     from framework.spec.table import MappedTable, Text
-
-
-def expression_of(column: MappedColumn, source: TableSource) -> str | None:
-    """Return the SQL that a source has for a column; None where the column of the same name is taken."""
-    return source.columns.get(column.name, column.expr)
 
 
 def steps_of(table: MappedTable, source: TableSource) -> list[list[MappedColumn]]:

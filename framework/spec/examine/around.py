@@ -93,12 +93,17 @@ class Around:
             carried = {column: FILE_TECHNICAL[column] for column in CARRIED if all(column in one for one in below)}
         return {**outline.technical, **carried, **outline.columns}
 
-    def key(self, name: str) -> frozenset[str]:
-        """Return columns of which each value stands in one row at most; empty where nothing says so."""
+    def keys(self, name: str) -> tuple[frozenset[str], ...]:
+        """Return sets of columns of which each names one row at most; none where nothing says so."""
         if name in self.outlines:
-            return frozenset(self.outlines[name].key)
+            key = frozenset(self.outlines[name].key)
+            return (key,) if key else ()
         reference = self.references[name]
-        return next((frozenset([column]) for column in reference.columns if not reference.repeats(column)), frozenset())
+        return tuple(frozenset({column}) for column in reference.columns if not reference.repeats(column))
+
+    def type_of(self, name: str, column: str) -> Type:
+        """Return the type of a column that `columns` has, whatever the case of its name."""
+        return next(type_ for one, type_ in (self.columns(name) or {}).items() if one.lower() == column.lower())
 
     @cached_property
     def names(self) -> frozenset[str]:

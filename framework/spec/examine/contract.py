@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlglot import exp
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from framework.spec.examine.around import Around
     from framework.spec.load import Loc
     from framework.spec.reading import Contract
-
-KINDS = {"FileTable": "files", "MappedTable": "mapped", "GroupedTable": "grouped", "QueryTable": "query"}
 
 
 @dataclass
@@ -85,6 +83,9 @@ class Rows:
 class Examination:
     """One contract, looked at; subclasses know the kinds."""
 
+    kind: ClassVar[str]
+    """The kind of contract, in a word that is kept with its facts."""
+
     def __init__(self, contract: Contract, around: Around) -> None:
         """Take the contract and what it may refer to."""
         table = contract.table
@@ -95,7 +96,7 @@ class Examination:
         self.facts = Facts(
             table.table,
             table.layer,
-            KINDS[type(table).__name__],
+            self.kind,
             self.spot("table"),
             {},
             dict(table.inputs),
@@ -141,6 +142,10 @@ class Examination:
     def need(self, names: Iterable[tuple[str, str]], code: str, loc: Loc, what: str, fix: str) -> None:
         """Note input columns that should not be null; whether they may be is known once all contracts are."""
         self.facts.needs += [Need(table, column, code, self.spot(*loc), what, fix) for table, column in names]
+
+    def need_own(self, column: str, where: Place, what: str, fix: str) -> None:
+        """Note a column of the table's own key that should not be null."""
+        self.facts.needs.append(Need(self.table.table, column.lower(), "nullable-key", self.spotted(where), what, fix))
 
     def known(self, names: Iterable[str], loc: Loc, visible: Iterable[str], *, column: str = "") -> bool:
         """Note every name that is not among the visible ones; tell whether all are."""
@@ -350,7 +355,7 @@ class Examination:
         visible = self.around.columns(self.table.table) or {}
         if self.known([by], loc, visible):
             self.facts.uses.add(by.lower())
-            type_ = next(type_ for name, type_ in visible.items() if name.lower() == by.lower())
+            type_ = self.around.type_of(self.table.table, by)
             if type_.is_known and type_.family != "time":
                 self.say("type-mismatch", loc, f"The age of a row is told by {by}, which is {type_}.", "name a date or timestamp.")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class FileExamination(Examination):
     """A table of delivered files, looked at."""
 
+    kind = "files"
     table: FileTable
 
     def look(self) -> None:

@@ -9,7 +9,7 @@ from sqlglot import exp
 from framework.spec.examine.contract import Examination, Rows, input_rows
 from framework.spec.examine.mapped import say_joins
 from framework.spec.examine.rules import say_checks
-from framework.spec.facts import DERIVED, Need
+from framework.spec.facts import DERIVED
 from framework.spec.sql.functions import is_aggregate
 from framework.spec.sql.parse import InvalidSqlError, aggregates, expression_span, name_of, parsed
 from framework.spec.sql.types import DATE, STRING, read_type
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class GroupedExamination(Examination):
     """A table of groups, looked at."""
 
+    kind = "grouped"
     table: GroupedTable
 
     def look(self) -> None:
@@ -87,8 +88,7 @@ class GroupedExamination(Examination):
         elif value.nulls != NEVER:
             what = f"{column.name} may be null, and is part of the group: all rows without it are one group."
             fix = "write `coalesce(…, 'Unknown')`, make it `required` where it comes from, or accept the warning with a reason."
-            where = self.spotted(self.inside(("group_by",), column.name))
-            self.facts.needs.append(Need(self.table.table, column.name.lower(), "nullable-key", where, what, fix))
+            self.need_own(column.name, self.inside(("group_by",), column.name), what, fix)
 
     def _measure(self, column: GroupedColumn, loc: Loc, rows: Rows, results: Rows) -> None:
         sql, at = column.measure or "", (*loc, "measure")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from framework.spec.columns import expression_of
 from framework.spec.dedupe import ExactRepeats, LatestPerKey, order
 from framework.spec.examine.around import is_nonzero
 from framework.spec.examine.contract import Examination, Rows, constant, input_rows, value_of_input
 from framework.spec.examine.rules import broken_by, default_fits, say_checks
-from framework.spec.facts import DERIVED, SAME, ColumnFacts, Need, Origin
+from framework.spec.facts import DERIVED, SAME, ColumnFacts, Origin
 from framework.spec.history import Versions
 from framework.spec.problem import did_you_mean
 from framework.spec.rules import rules_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 class MappedExamination(Examination):
     """A table of mapped rows, looked at."""
 
+    kind = "mapped"
     table: MappedTable
 
     def look(self) -> None:
@@ -153,7 +155,7 @@ class MappedExamination(Examination):
             own[column.name.lower()] = value
             say_checks(self, column.checks, (*loc, "checks"), rows, column.name)
             self._default(column, loc)
-            self.say_method(column, source.columns.get(column.name, column.expr), given or value, loc)
+            self.say_method(column, expression_of(column, source), given or value, loc)
         return own
 
     @staticmethod
@@ -175,9 +177,9 @@ class MappedExamination(Examination):
     ) -> Value | None:
         """Return what the expression or the source's column gives; None where there is neither."""
         where: Loc = (*loc, "expr")
-        sql = column.expr
         if column.name in source.columns:
-            sql, where = source.columns[column.name], (*at, "columns", column.name)
+            where = (*at, "columns", column.name)
+        sql = expression_of(column, source)
         if sql:
             value = self.read(sql, where, rows, column=column.name, in_key=is_key)
             self.fits(value, column.type, where, column.name, stops=False, may_lose=column.unreadable is not None)
@@ -230,7 +232,7 @@ class MappedExamination(Examination):
         there = self.around.columns(lookup.target) or {}
         found = say_taken(self, lookup, {column.name: lookup.take}, rows, loc)
         if lookup.take.lower() in {name.lower() for name in there}:
-            taken = next(type_ for name, type_ in there.items() if name.lower() == lookup.take.lower())
+            taken = self.around.type_of(lookup.target, lookup.take)
             self.fits(Value(taken, is_exact=True), column.type, (*loc, "take"), column.name, stops=False, may_lose=True)
         origins = set(value.origins) | {origin for one in found.values() for origin in one.origins}
         if lookup.target in self.around.references and lookup.target not in self.around.outlines:
@@ -376,7 +378,7 @@ class MappedExamination(Examination):
             if facts.nulls != ():
                 what = f"{name} may be null, and is part of the key."
                 fix = f"make {name} `required`, give it a `default`, or accept the warning with a reason."
-                self.facts.needs.append(Need(self.table.table, name.lower(), "nullable-key", self.spotted(where), what, fix))
+                self.need_own(name, where, what, fix)
 
     def _decides(self, ordered: list[str]) -> bool:
         """Tell whether the order, with the key, leaves no two rows of a source equal; an array's place decides by itself."""
@@ -439,7 +441,7 @@ def leaves(type_: Type, name: str = "item") -> Iterator[tuple[str, Type]]:
 
 def _said(column: MappedColumn, table: MappedTable) -> str:
     """Return in the contract's words how a column comes about."""
-    written = [source.columns.get(column.name, column.expr) for source in table.all_sources]
+    written = [expression_of(column, source) for source in table.all_sources]
     parts = list(dict.fromkeys(" ".join(sql.split()) for sql in written if sql))
     if column.lookup:
         parts.append(f"looked up in {column.lookup.target}")
@@ -501,14 +503,9 @@ def _taken(
 
 
 def _say_unique(examination: Examination, name: str, on: set[str], loc: Loc) -> None:
-    around = examination.around
-    if name in around.outlines:
-        key = around.key(name)
-        unique = bool(key) and {column.lower() for column in key} <= {column.lower() for column in on}
-    else:
-        key = around.key(name)
-        unique = any(not around.references[name].repeats(column) for column in on)
-    if not unique:
-        tell = f"match on the whole key of {name}: {', '.join(sorted(key))}." if key else f"give {name} a key, and match on it."
+    keys = examination.around.keys(name)
+    matched = {column.lower() for column in on}
+    if not any({column.lower() for column in key} <= matched for key in keys):
+        tell = f"match on the whole key of {name}: {', '.join(sorted(keys[0]))}." if keys else f"give {name} a key, and match on it."
         what = f"Several rows of {name} can have the same {', '.join(sorted(on))}."
         examination.say("ambiguous-join", (*loc, "on"), what, tell)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 class QueryExamination(Examination):
     """A table made by SQL, looked at."""
 
+    kind = "query"
     table: QueryTable
 
     def look(self) -> None:
@@ -98,8 +99,7 @@ class QueryExamination(Examination):
             if self.facts.columns[name.lower()].nulls != ():
                 what = f"{name} may be null, and is part of the key."
                 fix = f"leave rows without it out by a check, write `coalesce({name}, …)`, or accept the warning with a reason."
-                where = self.spotted(self.inside(("key",), name))
-                self.facts.needs.append(Need(self.table.table, name.lower(), "nullable-key", where, what, fix))
+                self.need_own(name, self.inside(("key",), name), what, fix)
 
 
 class Query:
@@ -279,11 +279,7 @@ class Query:
         if rows is None:
             return None
         columns = {key: (rows.names[key], value) for key, value in rows.columns.items()}
-        if name in around.outlines:
-            key = frozenset(column.lower() for column in around.key(name))
-            return Result(columns, (key,) if key else ())
-        reference = around.references[name]
-        return Result(columns, tuple(frozenset({one.lower()}) for one in reference.columns if not reference.repeats(one)))
+        return Result(columns, tuple(frozenset(column.lower() for column in key) for key in around.keys(name)))
 
     def _join(self, select: Select, join: exp.Join) -> None:
         before = list(select.relations)

@@ -147,7 +147,7 @@ def _say_target(examination: Examination, check: In, loc: Loc, type_: Type, colu
     if there is None or not examination.known([name], loc, there, column=column):
         return
     examination.facts.reads.add((table, name.lower()))
-    other = next(one for key, one in there.items() if key.lower() == name.lower())
+    other = examination.around.type_of(table, name)
     if reads_as(type_, other) is False:
         what = f"The column is {type_}, {table}.{name} is {other}; they are never equal."
         examination.say("type-mismatch", loc, what, "compare with a column of the same type.", column=column)

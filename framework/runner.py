@@ -14,9 +14,11 @@ from framework.lakehouse.landing import unclaimed_files
 from framework.lakehouse.lock import locked
 from framework.lakehouse.read import empty_rows, read_files
 from framework.lakehouse.session import start_session
-from framework.lakehouse.tables import Staging, Tables, app_of, clear_staging, reference_rows
-from framework.plan.build import inputs_of, selected_tables
+from framework.lakehouse.tables import Staging, Tables, app_of, clear_staging
+from framework.plan.build import selected_tables
+from framework.plan.drift import drift
 from framework.plan.steps import (
+    AddColumns,
     Built,
     CloseLoad,
     CreateTable,
@@ -26,20 +28,22 @@ from framework.plan.steps import (
     LoadFiles,
     RefreshTable,
     RefuseFile,
+    ReplayLoad,
     TakeBackLoad,
 )
-from framework.spec.examine.around import outline_of
+from framework.refresh import refresh
+from framework.refresh.place import Place
+from framework.spec.names import literal
 from framework.spec.problem import LakepactError, RunError
 from framework.spec.rules import rules_of
-from framework.spec.table import FileTable, MappedTable
-from framework.transforms.files import gathered
-from framework.transforms.table import labelled
+from framework.spec.table import MENDED, ROW_PLACE, FileTable, MappedTable
+from framework.transforms.files import counts_by_file, gathered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
     from framework.lakehouse.lakehouse import Lakehouse
     from framework.plan.steps import Plan, Step
@@ -59,6 +63,7 @@ class FileReport:
     name: str
     rows: int = 0
     ragged: int = 0
+    drift: list[str] = field(default_factory=list)
     refused: str | None = None
     fix: str | None = None
 
@@ -79,6 +84,7 @@ class TableReport:
     rules: dict[str, dict[str, int | str]] = field(default_factory=dict)
     files: list[FileReport] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
+    how: str = ""
     version: int | None = None
     contract_hash: str = ""
     seconds: float = 0.0
@@ -112,11 +118,15 @@ def run(  # noqa: PLR0913 - what a run depends on
     layer: str,
     only: Sequence[str] = (),
     *,
+    rebuild: Sequence[str] = (),
+    replay: str = "",
     allow_destructive: bool = False,
     progress: Callable[[TableReport | str], None] = lambda _: None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> RunReport:
     """Carry out the plan and return what was done; a table's failure stops only what reads it.
+
+    Tables in `rebuild` are made anew, whatever is there; the files of load `replay` are read again.
 
     Raises:
         CannotRunError: the run could not begin.
@@ -127,7 +137,7 @@ def run(  # noqa: PLR0913 - what a run depends on
     selected_tables(lakehouse.project, layer, only)
     lakehouse.state.prepare()
     with locked(lakehouse.state.folder, run_id, started.isoformat()):
-        plan = lakehouse.plan(layer, only)
+        plan = lakehouse.plan(layer, only, rebuild, replay)
         clear_staging(lakehouse.state.folder / "staging")
         reports = _Run(lakehouse, plan, run_id, started, progress, allow_destructive=allow_destructive).execute()
         file_tables = [table for table in lakehouse.project.tables.values() if isinstance(table, FileTable)]
@@ -217,23 +227,29 @@ class _Run:
             case RefuseFile():
                 refused = FileReport(step.file.name, refused=step.file.why, fix=step.file.fix)
                 return replace(report, files=[*report.files, refused], reason="a file was refused")
-            case CreateTable():
-                table = self.project.tables[step.table]
-                if isinstance(table, FileTable):
-                    self.tables.overwrite(step.table, empty_rows(self._session(), table))
-                return replace(report, outcome="done", reason=step.because)
-            case CloseLoad():
-                self.state.write_load(step.table, replace(step.load, closed=True))
-                return replace(report, outcome="done", reason=step.because)
-            case TakeBackLoad():
-                self.state.forget_load(step.table, step.load)
-                return replace(report, outcome="done", reason=step.because)
-            case FinishLoad():
-                return self._append(step.load, step.because, report)
-            case LoadFiles():
-                return self._load_files(step, report)
             case RefreshTable():
                 return self._refresh(step, report)
+            case LoadFiles():
+                return self._load_files(step, report)
+            case FinishLoad() | ReplayLoad():
+                return self._append(step.load, step.because, report, is_replay=isinstance(step, ReplayLoad))
+            case _:
+                self._settle(step)
+                return replace(report, outcome="done", reason=step.because)
+
+    def _settle(self, step: Step) -> None:
+        """Carry out a step that reads no rows."""
+        match step:
+            case CreateTable():
+                self.tables.overwrite(step.table, empty_rows(self._session(), self._file_table(step.table)))
+                self._write_built(step.table)
+            case AddColumns():
+                self.tables.append(step.table, empty_rows(self._session(), self._file_table(step.table)))
+                self._write_built(step.table)
+            case CloseLoad():
+                self.state.write_load(step.table, replace(step.load, closed=True))
+            case TakeBackLoad():
+                self.state.forget_load(step.table, step.load)
             case _:
                 raise NotImplementedError(type(step).__name__)
 
@@ -256,14 +272,35 @@ class _Run:
         self.state.write_load(step.table, load)
         return self._append(load, step.because, report)
 
-    def _append(self, load: Load, because: str, report: TableReport) -> TableReport:
-        table = self.project.tables[report.table]
+    def _file_table(self, name: str) -> FileTable:
+        table = self.project.tables[name]
         if not isinstance(table, FileTable):
-            raise RunError(f"{report.table} reads no files")
-        rows, metrics = gathered(read_files(self._session(), table, load))
-        tried(lambda: self.tables.append(report.table, rows, app=app_of(report.table), number=load.number))
-        counts = {name: one.values() for name, one in metrics.items()}
-        files = [FileReport(name, one["rows"], one["ragged"]) for name, one in counts.items()]
+            raise RunError(f"{name} reads no files")
+        return table
+
+    def _write_built(self, name: str) -> None:
+        """Remember which columns a table of files has."""
+        names = (*self._file_table(name).column_names, *(self.state.built(name) or Built("", {}, 0)).columns)
+        columns = dict.fromkeys(names, "string")
+        self.state.write_built(name, Built(self.project.contract_hash(name), {}, _version(self.tables, name), columns=columns))
+
+    def _append(self, load: Load, because: str, report: TableReport, *, is_replay: bool = False) -> TableReport:
+        batches = read_files(self._session(), self._file_table(report.table), load)
+        rows, metrics = gathered([batch.rows for batch in batches])
+        if is_replay:
+            where = f"_load_id = {literal(load.load_id)}"
+            mended = self.tables.read(report.table).where(f"{where} and startswith(_rescued, '{MENDED}')")
+            rows = rows.join(mended, list(ROW_PLACE), "left_anti").unionByName(mended, allowMissingColumns=True)
+            tried(lambda: self.tables.replace(report.table, where, rows))
+        else:
+            tried(lambda: self.tables.append(report.table, rows, once=(app_of(report.table), load.number)))
+        self._write_built(report.table)
+        counts: dict[str, dict[str, int]] = {}
+        for batch, one in zip(batches, metrics, strict=True):
+            counts |= counts_by_file(batch.rows) if len(batch.files) > 1 else {batch.files[0].name: one.values()}
+        nothing, drifts = {"rows": 0, "ragged": 0}, self._drifts(report.table, load)
+        found = [(file.name, counts.get(file.name, nothing)) for file in load.files]
+        files = [FileReport(name, one["rows"], one["ragged"], drifts[name]) for name, one in found]
         total = sum(file.rows for file in files)
         self.state.write_load(report.table, replace(load, closed=True, rows={file.name: file.rows for file in files}))
         return replace(
@@ -275,39 +312,29 @@ class _Run:
             files=[*report.files, *files],
         )
 
+    def _drifts(self, name: str, load: Load) -> dict[str, list[str]]:
+        """Return how each of a load's files differs from its contract, and from the file before."""
+        table, found = self._file_table(name), {}
+        headers = [file.header for one in self.state.loads(name) if one.number < load.number for file in one.files]
+        before = headers[-1] if headers else ()
+        for file in load.files:
+            found[file.name] = list(drift(table, file.header, before))
+            before = file.header
+        return found
+
     def _refresh(self, step: RefreshTable, report: TableReport) -> TableReport:
         name, spark = step.table, self._session()
         if step.is_destructive and not self.allow_destructive:
             raise RunError(f"{step.because}; who reads the table would lose something. Run with --allow-destructive where it is meant.")
+        place = Place(self.project, self.tables, self.state, Staging(self._staging_folder(), spark), spark, self.run_id)
         table = self.project.tables[name]
-        versions = {one: _version(self.tables, one) for one in inputs_of(self.project, name)}
-        missing = [one for one, version in versions.items() if version < 0]
-        if missing:
-            raise RunError(f"{', '.join(missing)} does not exist yet; run the layer before, or `all`.")
-        inputs: dict[str, DataFrame] = {one: self.tables.read(one) for one in versions}
-        inputs |= {one: reference_rows(self.project.references[one], spark) for one in table.inputs if one in self.project.references}
-        result = labelled(table, inputs)
-        staging = Staging(self._staging_folder(), spark)
-        # Rows wait beside the table until their counts add up; only then are they committed.
-        written = staging.write(name, result.rows)
-        counts = result.counts()
-        report = _with_counts(report, counts, self.project, versions)
-        refusal = _refusal(counts, report, table)
-        if refusal:
-            staging.clear(name)
-            return replace(report, outcome="failed", reason=refusal)
-        before = self.state.built(name)
-        if (
-            counts.quarantined
-            or (before and before.quarantined)
-            or (before is None and self.tables.version(f"{name}_quarantine") is not None)
-        ):
-            tried(lambda: self.tables.overwrite(f"{name}_quarantine", result.quarantined(written)))
-        tried(lambda: self.tables.overwrite(name, result.kept(written)))
-        self.state.write_built(
-            name, Built(report.contract_hash, versions, _version(self.tables, name), counts.quarantined, outline_of(table).columns)
-        )
-        staging.clear(name)
+        found = refresh(place, step, lambda counts: _refusal(counts, _with_counts(report, counts, self.project), table))
+        report = replace(report, inputs=found.inputs, how=found.how)
+        if found.counts is None:
+            return replace(report, reason=found.how)
+        report = _with_counts(report, found.counts, self.project)
+        if found.refusal:
+            return replace(report, outcome="failed", reason=found.refusal)
         return replace(report, outcome="done", reason=step.because)
 
 
@@ -316,7 +343,7 @@ def _version(tables: Tables, name: str) -> int:
     return -1 if version is None else version
 
 
-def _with_counts(report: TableReport, counts: Counts, project: Project, versions: dict[str, int]) -> TableReport:
+def _with_counts(report: TableReport, counts: Counts, project: Project) -> TableReport:
     rules = {rule.name: rule for rule in rules_of(project.tables[report.table])}
     told: dict[str, dict[str, int | str]] = {
         name: {"otherwise": rules[name].otherwise, "rows": count} for name, count in counts.by_rule.items()
@@ -330,7 +357,6 @@ def _with_counts(report: TableReport, counts: Counts, project: Project, versions
         dropped=counts.dropped,
         grouped=counts.grouped,
         rules=told,
-        inputs=versions,
     )
 
 

@@ -259,6 +259,30 @@ def generate(folder: Path, order_count: int, seed: int) -> list[Path]:
     return [first, second]
 
 
+def generate_small(folder: Path, order_count: int, seed: int, share: float = 0.01) -> Path:
+    """Write one more delivery, after the first one of `generate`, and return its folder.
+
+    It holds `share` as many orders, a tenth of them corrections of earlier ones, as many sales, and newer versions of as
+    many customers.
+    """
+    shop = Shop(random.Random(seed), order_count)
+    shop.rng.seed(f"{seed} small")
+    rng, since = shop.rng, FIRST_DAY + timedelta(days=60)
+    numbers = rng.sample(sorted(shop.names), max(1, int(len(shop.names) * share)))
+    columns = [*CUSTOMER_COLUMNS, "email", "phone"]
+    rows = [_customer(shop, number, shop.names[number], 3, 0) for number in numbers]
+    write(folder / "customers_2019-10-02.csv", columns, [[row[column] for column in columns] for row in rows])
+    count = max(40, int(order_count * share))
+    shop.orders = count
+    _, sold = sales(shop, 1)
+    write(folder / "sales_2019-10-02.csv", SALES_COLUMNS, sold)
+    corrected = [rng.randint(1, order_count) for _ in range(count // 10)]
+    new = range(2 * order_count, 2 * order_count + count - len(corrected))
+    ordered = [_order(shop, 1_000_000 + number, since) for number in (*corrected, *new)]
+    write(folder / "sales_orders_2019-10-02.csv", ORDER_COLUMNS, ordered)
+    return folder
+
+
 def arguments(doc: str) -> argparse.Namespace:
     """Return what the command line says: `folder`, `orders` and `seed`."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])

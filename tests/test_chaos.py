@@ -31,6 +31,7 @@ MOMENTS: list[tuple[type, str]] = [
     (FolderTables, "append"),
     (Staging, "write"),
     (FolderTables, "overwrite"),
+    (FolderTables, "exchange"),
     (State, "write_built"),
     (State, "write_run"),
 ]

@@ -335,3 +335,155 @@ class TestQuarantine:
         assert (told or "all well") in result.output
         assert (library / "warehouse/silver_loans").exists() == (told is None)
         assert rows(spark, library, "bronze_loans") == 2
+
+
+class TestOnlyWhatChanged:
+    """A small delivery works out what it touches, and commits what differs."""
+
+    def versions(self, library: Path) -> dict[str, int | None]:
+        tables = Lakehouse(read_project(library), "local").tables(None)
+        return {name: tables.version(name) for name in ("silver_members", "silver_loans", "silver_loans_quarantine", "gold_loans")}
+
+    def report(self, library: Path, table: str) -> dict[str, Any]:
+        path = max((library / "warehouse/_lakepact/runs").glob("*.json"))
+        found: dict[str, Any] = next(one for one in json.loads(path.read_text())["tables"] if one["table"] == table)
+        return found
+
+    def test_of_a_small_delivery_only_the_rows_that_it_touches_are_read(self, spark: SparkSession, library: Path) -> None:
+        many = "".join(f"{number}\tc1\t01/02/2024\tN\n" for number in range(40))
+        (library / "landing/loans.tsv").write_text(HEADER + many + "99\tc9\t01/02/2024\tN\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        before = self.versions(library)
+        (library / "landing/loans_2.tsv").write_text(HEADER + "7\tc1\t01/02/2024\tS\n41\tc1\t03/02/2024\tN\n")
+        result = lakepact("run", "all", "--project", library)
+        assert result.exit_code == 0
+        assert "done, what changed" in result.output
+        loans = self.report(library, "silver_loans")
+        assert (loans["how"], loans["read"], loans["kept"], loans["duplicate"]) == ("what changed", 3, 2, 1)
+        assert rows(spark, library, "silver_loans") == 41
+        after = self.versions(library)
+        assert after["silver_members"] == before["silver_members"]
+        assert after["silver_loans_quarantine"] == before["silver_loans_quarantine"], "no refused row came or went"
+        # The member whom a loan waits for arrives: that loan is looked at again, and no other.
+        (library / "landing/members_2.tsv").write_text(MEMBERS.replace("c1", "c9"))
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        loans = self.report(library, "silver_loans")
+        assert (loans["how"], loans["read"], loans["kept"], loans["quarantined"]) == ("what changed", 1, 1, 0)
+        assert rows(spark, library, "silver_loans") == 42
+        assert rows(spark, library, "silver_loans_quarantine") == 0
+        assert "nothing" in lakepact("status", "--project", library).output.split("Quarantine")[1]
+
+    def test_a_delivery_that_says_nothing_new_writes_no_version_further_down(self, library: Path, spark: SparkSession) -> None:
+        assert spark
+        (library / "landing/loans.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        before = self.versions(library)
+        (library / "landing/loans_2.tsv").write_text(HEADER + "\tc1\t01/02/2024\tN\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        after = self.versions(library)
+        assert after["silver_loans_quarantine"] == 0
+        assert {name: after[name] for name in ("silver_loans", "gold_loans")} == {
+            name: before[name] for name in ("silver_loans", "gold_loans")
+        }
+        assert self.report(library, "gold_loans")["outcome"] == "unchanged"
+
+    def test_a_table_may_ask_to_be_worked_out_whole(self, library: Path, spark: SparkSession) -> None:
+        assert spark
+        contract = library / "contracts/silver_loans.yml"
+        contract.write_text(f"{contract.read_text()}refresh: full\n")
+        (library / "landing/loans.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\n2\tc1\t01/02/2024\tN\n3\tc1\t01/02/2024\tN\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        (library / "landing/loans_2.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tS\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        assert (self.report(library, "silver_loans")["how"], self.report(library, "silver_loans")["read"]) == ("whole", 4)
+
+    def test_what_somebody_else_wrote_into_a_table_is_put_right(self, spark: SparkSession, library: Path) -> None:
+        (library / "landing/loans.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\n2\tc1\t01/02/2024\tN\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        spark.sql(f"delete from delta.`{library / 'warehouse/silver_loans'}` where barcode = 1")  # noqa: S608 - a path of our own
+        assert "it was changed by someone else" in lakepact("plan", "--project", library).output
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        assert rows(spark, library, "silver_loans") == 2
+
+
+class TestByHand:
+    """What a person may ask for: rebuild, replay, and rows that were mended."""
+
+    def test_a_rebuild_makes_a_table_anew_and_what_reads_it_follows(self, spark: SparkSession, library: Path) -> None:
+        (library / "landing/loans.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        assert 'did you mean "silver_loans"' in lakepact("rebuild", "silver_lons", "--project", library).output
+        refused = lakepact("rebuild", "bronze_loans", "--project", library)
+        assert refused.exit_code == 2
+        assert "lakepact replay --load" in refused.output
+        result = lakepact("rebuild", "silver_loans", "--project", library, "--format", "json")
+        assert result.exit_code == 0
+        told = {one["table"]: (one["outcome"], one["how"]) for one in json.loads(result.output)["tables"]}
+        assert told == {"silver_loans": ("done", "whole"), "gold_loans": ("unchanged", "none of its inputs changed after all")}
+        assert rows(spark, library, "silver_loans") == 1
+
+    def test_a_load_is_replayed_as_the_contract_says_now(self, spark: SparkSession, library: Path) -> None:
+        (library / "landing/loans.tsv").write_text("barcode\tcard\tlent\tbranch\tnote to self\n1\tc1\t01/02/2024\tN\tkeep\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        listed = lakepact("loads", "--project", library)
+        assert "loans.tsv" in listed.output
+        load = json.loads(lakepact("loads", "--project", library, "--format", "json").output)[0]["load_id"]
+        contract = library / "contracts/bronze_loans.yml"
+        contract.write_text(contract.read_text().replace("columns:\n", "columns:\n  - {name: note to self, optional: true}\n"))
+        assert "add note to self" in lakepact("plan", "--project", library).output
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        found = spark.read.format("delta").load(str(library / "warehouse/bronze_loans")).collect()
+        assert [(row["note to self"], row["_rescued"]) for row in found] == [(None, '{"note to self":"keep"}')]
+        assert 'did you mean "' in lakepact("replay", "--load", load[:-1], "--project", library).output
+        assert lakepact("replay", "--load", load, "--project", library).exit_code == 0
+        found = spark.read.format("delta").load(str(library / "warehouse/bronze_loans")).collect()
+        assert [(row["note to self"], row["_rescued"], row["_load_id"]) for row in found] == [("keep", None, load)]
+        assert rows(spark, library, "silver_loans") == 1
+        (library / "landing/loans.tsv").write_text(HEADER)
+        gone = lakepact("replay", "--load", load, "--project", library)
+        assert gone.exit_code == 2
+        assert "loans.tsv of load" in gone.output
+
+    def test_mended_rows_take_the_place_of_those_that_were_delivered(self, spark: SparkSession, library: Path, tmp_path: Path) -> None:
+        (library / "landing/loans.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\nx2\tc1\t01/02/2024\tN\n3\tc1\tsoon\tN\n")
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        file = tmp_path / "to mend.csv"
+        masked = lakepact("quarantine", "silver_loans", "--export", file, "--project", library)
+        assert masked.exit_code == 2
+        assert "personal data in card" in masked.output
+        assert not file.exists()
+        result = lakepact("quarantine", "silver_loans", "--export", file, "--as", "librarians", "--project", library)
+        assert "2 rows in" in result.output
+        file.write_text(file.read_text().replace("x2", "2"))
+        result = lakepact("mend", "silver_loans", file, "--project", library)
+        assert "1 mended, 1 as they were, 0 belong to no delivered row" in result.output
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        assert rows(spark, library, "silver_loans") == 2
+        assert rows(spark, library, "silver_loans_quarantine") == 1
+        mended = spark.read.format("delta").load(str(library / "warehouse/bronze_loans")).where("_row_number = 2").collect()
+        assert len(mended) == 1
+        assert json.loads(mended[0]["_rescued"])["_mended"]["was"]["barcode"] == "x2"
+        again = lakepact("mend", "silver_loans", file, "--project", library)
+        assert "0 mended, 2 as they were" in again.output
+        # A replay reads the file again, and leaves what was mended.
+        load = mended[0]["_load_id"]
+        assert lakepact("replay", "--load", load, "--project", library).exit_code == 0
+        assert rows(spark, library, "silver_loans") == 2
+        assert rows(spark, library, "bronze_loans") == 3
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("a,b\n1,2\n", "it lacks _table"),
+            ("", "it lacks _table"),
+            (None, "cannot be read"),
+        ],
+    )
+    def test_a_file_that_mends_nothing_is_told(self, text: str | None, told: str, library: Path, tmp_path: Path) -> None:
+        file = tmp_path / "mended.csv"
+        if text is not None:
+            file.write_text(text)
+        result = lakepact("mend", "silver_loans", file, "--project", library)
+        assert result.exit_code == 2
+        assert told in result.output
+        assert "No row of gold_loans" in lakepact("mend", "gold_loans", file, "--project", library).output

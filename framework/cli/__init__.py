@@ -72,6 +72,7 @@ LandingOption = Annotated[Path | None, typer.Option("--landing", help="The folde
 WarehouseOption = Annotated[Path | None, typer.Option("--warehouse", help="The folder with tables, in place of the environment's.")]
 TableOption = Annotated[list[str] | None, typer.Option("--table", help="Only this table; may be given several times.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
+DestructiveOption = Annotated[bool, typer.Option("--allow-destructive", help="Refresh tables of which a column goes or narrows.")]
 LayerArgument = Annotated[str, typer.Argument(help="bronze, silver, gold, or all.")]
 
 
@@ -273,15 +274,90 @@ def run(  # noqa: PLR0913, PLR0917 - the command's options
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     table: TableOption = None,
-    allow_destructive: Annotated[  # noqa: FBT002 - a switch
-        bool, typer.Option("--allow-destructive", help="Refresh tables of which a column goes or narrows.")
-    ] = False,
+    allow_destructive: DestructiveOption = False,  # noqa: FBT002 - a switch
     form: FormatOption = Format.text,
 ) -> None:
     """Ingest what was delivered and bring the tables up to date."""
     with _told():
         lakehouse = _lakehouse(project, env, landing, warehouse)
-        report = _run(lakehouse, layer, table or [], allow_destructive=allow_destructive, quiet=form is Format.json)
+        report = _run(lakehouse, layer, table or [], quiet=form is Format.json, allow_destructive=allow_destructive)
+    _tell(report, form)
+
+
+@app.command()
+def rebuild(  # noqa: PLR0913, PLR0917 - the command's options
+    tables: Annotated[list[str], typer.Argument(help="Tables to make anew.", metavar="TABLE…")],
+    project: ProjectOption = None,
+    env: EnvOption = "local",
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    allow_destructive: DestructiveOption = False,  # noqa: FBT002 - a switch
+    form: FormatOption = Format.text,
+) -> None:
+    """Work tables out anew from all that they read, swap them in at once, and bring what reads them up to date."""
+    with _told():
+        from framework.plan.build import with_readers
+        from framework.spec.table import FileTable
+
+        lakehouse = _lakehouse(project, env, landing, warehouse)
+        of_files = [name for name in tables if isinstance(lakehouse.project.tables.get(name), FileTable)]
+        if of_files:
+            raise CannotRunError(
+                f"{of_files[0]} holds what was delivered; there is nothing to make it of but the files.",
+                "read the files of one load again with `lakepact replay --load ID`; `lakepact loads` lists them.",
+            )
+        for name in tables:
+            if name not in lakehouse.project.contracts:
+                raise CannotRunError(f'There is no table "{name}".', did_you_mean(name, lakehouse.project.contracts))
+        only = [*with_readers(lakehouse.project, tables)]
+        report = _run(lakehouse, "all", only, quiet=form is Format.json, rebuild=tables, allow_destructive=allow_destructive)
+    _tell(report, form)
+
+
+@app.command()
+def replay(  # noqa: PLR0913, PLR0917 - the command's options
+    load: Annotated[str, typer.Option("--load", help="The load, as `lakepact loads` and the column `_load_id` say it.")],
+    project: ProjectOption = None,
+    env: EnvOption = "local",
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Read the files of a load again, as their contracts say now, and bring what reads them up to date."""
+    with _told():
+        from framework.plan.build import with_readers
+
+        lakehouse = _lakehouse(project, env, landing, warehouse)
+        only = [*with_readers(lakehouse.project, lakehouse.replayable(load))]
+        report = _run(lakehouse, "all", only, quiet=form is Format.json, replay=load)
+    _tell(report, form)
+
+
+@app.command()
+def loads(
+    project: ProjectOption = None,
+    env: EnvOption = "local",
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """List what was loaded: when, into which table, from which files, how many rows."""
+    with _told():
+        from dataclasses import asdict
+
+        lakehouse = _lakehouse(project, env, landing, warehouse)
+        found = [(name, load) for name in lakehouse.project.contracts for load in lakehouse.state.loads(name)]
+        found.sort(key=lambda one: (one[1].timestamp, one[0]))
+        if form is Format.json:
+            _print_json([{"table": name} | asdict(load) for name, load in found])
+            return
+        from framework.cli.reports import print_loads
+
+        print_loads(found)
+
+
+def _tell(report: RunReport, form: Format) -> None:
+    """Print what a run did, and exit."""
     if form is Format.json:
         _print_json(report.record)
     else:
@@ -291,7 +367,7 @@ def run(  # noqa: PLR0913, PLR0917 - the command's options
     raise typer.Exit(0 if report.is_well else 1)
 
 
-def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, allow_destructive: bool, quiet: bool) -> RunReport:
+def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, quiet: bool, **how: Any) -> RunReport:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from framework import runner
@@ -314,7 +390,7 @@ def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, allow_destructive
             shown.remove_task(tasks.pop(event.table))
 
     with shown:
-        return runner.run(lakehouse, layer, only, allow_destructive=allow_destructive, progress=progress)
+        return runner.run(lakehouse, layer, only, progress=progress, **how)
 
 
 @app.command()
@@ -345,6 +421,9 @@ def quarantine(  # noqa: PLR0913, PLR0917 - the command's options
     principal: Annotated[
         str | None, typer.Option("--as", help="Show personal data that this principal is cleared for; all of it is masked without.")
     ] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Write the rows as they were delivered into this CSV file, for `lakepact mend`.")
+    ] = None,
     project: ProjectOption = None,
     env: EnvOption = "local",
     warehouse: WarehouseOption = None,
@@ -356,7 +435,14 @@ def quarantine(  # noqa: PLR0913, PLR0917 - the command's options
 
         from framework.lakehouse.quarantine import causes
 
-        found = causes(_lakehouse(project, env, None, warehouse), table, principal=principal, samples=samples)
+        lakehouse = _lakehouse(project, env, None, warehouse)
+        if export:
+            from framework.lakehouse.mending import export as write
+
+            count = write(lakehouse, table, export, principal=principal)
+            typer.echo(f"{count:,} row{'' if count == 1 else 's'} in {export}. Mend them there, then: lakepact mend {table} {export}")
+            return
+        found = causes(lakehouse, table, principal=principal, samples=samples)
         if form is Format.json:
             _print_json([asdict(cause) for cause in found])
             return
@@ -366,6 +452,31 @@ def quarantine(  # noqa: PLR0913, PLR0917 - the command's options
         from framework.cli.reports import print_causes
 
         print_causes(found)
+
+
+@app.command()
+def mend(
+    table: Annotated[str, typer.Argument(help="The table in whose quarantine the rows are.")],
+    file: Annotated[Path, typer.Argument(help="The CSV file that `lakepact quarantine TABLE --export FILE` wrote, mended.")],
+    project: ProjectOption = None,
+    env: EnvOption = "local",
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Put rows that were mended by hand in place of those that were delivered; the next run works out what follows."""
+    with _told():
+        from datetime import datetime, timezone
+
+        from framework.lakehouse.lock import locked
+        from framework.lakehouse.mending import mend as put
+
+        lakehouse, now = _lakehouse(project, env, None, warehouse), datetime.now(timezone.utc)
+        lakehouse.state.prepare()
+        with locked(lakehouse.state.folder, "mend", now.isoformat()):
+            found = put(lakehouse, table, file, now)
+    typer.echo(f"{found.mended:,} mended, {found.unchanged:,} as they were, {found.unknown:,} belong to no delivered row.")
+    if found.mended:
+        typer.echo("Run `lakepact run all` to bring the tables up to date.")
+    raise typer.Exit(1 if found.unknown else 0)
 
 
 @app.command()
@@ -390,4 +501,5 @@ def status(
             return
         from framework.cli.reports import print_status
 
-        print_status(lakehouse.project, runs, [one for one in explained(lakehouse.plan("all")) if one[1] != "keep"])
+        built = {name: one for name in lakehouse.project.contracts if (one := lakehouse.state.built(name))}
+        print_status(runs, built, [one for one in explained(lakehouse.plan("all")) if one[1] != "keep"])

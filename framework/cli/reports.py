@@ -9,11 +9,11 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from framework.lakehouse.quarantine import Cause
-    from framework.runner import RunReport
-    from framework.spec.project import Project
+    from framework.plan.steps import Built, Load
+    from framework.runner import RunReport, TableReport
 
 # Where nobody's terminal sets a width, lines are as long as the widest table.
 _WIDTH = None if Console().is_terminal else 160
@@ -44,6 +44,17 @@ def _counted(rows: int) -> str:
     return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
+def print_loads(loads: Iterable[tuple[str, Load]]) -> None:
+    """Print what was loaded."""
+    grid = Grid("load", "table", "file", "rows", box=None, header_style="bold", pad_edge=False)
+    grid.columns[3].justify = "right"
+    for table, load in loads:
+        for file in load.files:
+            rows = _number(load.rows.get(file.name, 0)) if load.closed else "not finished"
+            grid.add_row(escape(load.load_id), escape(table), escape(file.name), rows)
+    out.print(grid if grid.row_count else "Nothing was loaded yet.")
+
+
 def print_codes(codes: Iterable[tuple[str, bool, str]]) -> None:
     """Print every code with its gravity and meaning."""
     grid = Grid("code", "", "means", box=None, header_style="bold", pad_edge=False)
@@ -52,10 +63,10 @@ def print_codes(codes: Iterable[tuple[str, bool, str]]) -> None:
     out.print(grid)
 
 
-def print_status(project: Project, runs: list[dict[str, Any]], waiting: list[tuple[str, str, str]]) -> None:
+def print_status(runs: list[dict[str, Any]], built: Mapping[str, Built], waiting: list[tuple[str, str, str]]) -> None:
     """Print the last runs, what is quarantined, and what waits for a run."""
     _print_runs(runs)
-    _print_quarantine(project, runs)
+    _print_quarantine(built)
     out.print(f"\n[bold]Waiting for a run[/]: {len(waiting)} step{'s' if len(waiting) != 1 else ''}", highlight=False)
     for name, step, because in waiting:
         out.print(f"  {escape(name)}: {escape(step)}, {escape(because)}", highlight=False, soft_wrap=True)
@@ -74,26 +85,38 @@ def print_report(report: RunReport) -> None:
             numbers = [_number(n) for n in (one.read, one.kept, one.duplicate, one.quarantined, one.dropped)]
         else:
             numbers = [""] * 5
-        grid.add_row(escape(one.table), *numbers, f"{one.seconds:.1f}", f"[{colour}]{one.outcome}[/]")
+        grid.add_row(
+            escape(one.table),
+            *numbers,
+            f"{one.seconds:.1f}",
+            f"[{colour}]{one.outcome}{', what changed' if one.how == 'what changed' else ''}[/]",
+        )
     out.print(grid)
     _print_rules(report)
     for one in report.tables:
-        for file in one.files:
-            if file.refused:
-                err.print(
-                    f"\n[bold red]refused[/] {escape(file.name)} ({escape(one.table)}): {escape(file.refused)}",
-                    highlight=False,
-                    soft_wrap=True,
-                )
-                err.print(f"  fix: {escape(file.fix or '')}", highlight=False, soft_wrap=True)
-            elif file.ragged:
-                err.print(f"\n[yellow]{file.ragged} rows of {escape(file.name)} have too few or too many fields[/]", highlight=False)
+        _print_files(one)
         if one.outcome in {"failed", "skipped"}:
             err.print(f"\n[bold red]{one.outcome}[/] {escape(one.table)}: {escape(one.reason)}", highlight=False, soft_wrap=True)
     for name in report.unclaimed:
         err.print(f"\n[yellow]{escape(name)} lies in the landing folder, and no contract's pattern matches it[/]", highlight=False)
     word = "[bold green]all well[/]" if report.is_well else "[bold red]not all well[/]"
     out.print(f"\nrun {report.run_id}: {word}, {report.seconds:.1f} s", highlight=False)
+
+
+def _print_files(one: TableReport) -> None:
+    """Print what is to be said of a table's files."""
+    for file in one.files:
+        if file.refused:
+            err.print(
+                f"\n[bold red]refused[/] {escape(file.name)} ({escape(one.table)}): {escape(file.refused)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            err.print(f"  fix: {escape(file.fix or '')}", highlight=False, soft_wrap=True)
+        if file.ragged:
+            err.print(f"\n[yellow]{file.ragged} rows of {escape(file.name)} have too few or too many fields[/]", highlight=False)
+        for told in file.drift:
+            err.print(f"\n[yellow]{escape(file.name)}[/]: {escape(told)}", highlight=False, soft_wrap=True)
 
 
 def _print_rules(report: RunReport) -> None:
@@ -120,16 +143,15 @@ def _print_runs(runs: list[dict[str, Any]]) -> None:
     out.print(grid)
 
 
-def _print_quarantine(project: Project, runs: list[dict[str, Any]]) -> None:
-    """Print what is in quarantine, as the last run that worked on each table left it."""
+def _print_quarantine(built: Mapping[str, Built]) -> None:
+    """Print what is in quarantine, and why."""
     out.print("\n[bold]Quarantine[/]")
     grid = Grid("table", "rows", "rules", box=None, header_style="bold", pad_edge=False)
     grid.columns[1].justify = "right"
-    for name in project.contracts:
-        last = next((t for one in runs for t in one["tables"] if t["table"] == name and t["outcome"] == "done"), None)
-        if last and last["quarantined"]:
-            rules = ", ".join(f"{rule} {told['rows']:,}" for rule, told in last["rules"].items() if told["otherwise"] == "quarantine")
-            grid.add_row(escape(name), _number(last["quarantined"]), escape(rules))
+    for name, one in built.items():
+        if one.quarantined:
+            rules = ", ".join(f"{rule} {rows:,}" for rule, rows in one.by_rule.items())
+            grid.add_row(escape(name), _number(one.quarantined), escape(rules))
     out.print(grid if grid.row_count else "  nothing")
 
 

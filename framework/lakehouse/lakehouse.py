@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from framework.lakehouse.tables import CatalogTables, FolderTables, Tables, app_
 from framework.plan.build import build_plan, inputs_of, selected_tables
 from framework.plan.steps import Observed, OpenLoad
 from framework.spec.metadata import Catalog
+from framework.spec.problem import CannotRunError, did_you_mean
 from framework.spec.table import FileTable
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-    from framework.plan.steps import DeliveredFile, Plan, RefusedFile
+    from framework.plan.steps import DeliveredFile, Load, Plan, RefusedFile
     from framework.spec.metadata import Folders
     from framework.spec.project import Project
 
@@ -74,13 +76,39 @@ class Lakehouse:
         built = {name: one for name in selected if (one := self.state.built(name)) is not None}
         return Observed(versions, built, new, refused, unfinished)
 
-    def plan(self, layer: str, only: Sequence[str] = (), spark: SparkSession | None = None) -> Plan:
-        """Return what a run would do.
+    def replayable(self, load_id: str) -> dict[str, tuple[Load, ...]]:
+        """Return the loads of a run, by table, whose files can be read again.
 
         Raises:
-            CannotRunError: a layer, a table or the landing folder does not exist.
+            CannotRunError: there is no such load, or a file of it is not there as it was.
+        """
+        file_tables = [name for name, table in self.project.tables.items() if isinstance(table, FileTable)]
+        loads = {name: self.state.loads(name) for name in file_tables}
+        found = {name: tuple(load for load in ones if load.load_id == load_id and load.closed) for name, ones in loads.items()}
+        found = {name: ones for name, ones in found.items() if ones}
+        if not found:
+            known = list(dict.fromkeys(load.load_id for ones in loads.values() for load in reversed(ones)))
+            raise CannotRunError(f'There is no load "{load_id}".', did_you_mean(load_id, known) if known else "nothing was loaded yet.")
+        gone = sorted(file.name for ones in found.values() for load in ones for file in load.files if not is_as_listed(file))
+        if gone:
+            raise CannotRunError(
+                f"{', '.join(gone)} of load {load_id} cannot be read again: gone from the landing folder, or replaced since.",
+                "put the file back as it was, its time of modification too; until then its rows stay as they were loaded.",
+            )
+        return found
+
+    def plan(
+        self, layer: str, only: Sequence[str] = (), rebuild: Sequence[str] = (), replay: str = "", spark: SparkSession | None = None
+    ) -> Plan:
+        """Return what a run would do; tables in `rebuild` are made anew, the files of load `replay` are read again.
+
+        Raises:
+            CannotRunError: a layer, a table, a load or the landing folder does not exist.
         """
         selected = selected_tables(self.project, layer, only)
         if isinstance(self.environment, Catalog) and spark is None:
             spark = start_session(self.environment.spark)
-        return build_plan(self.project, selected, self.observe(self.tables(spark), selected))
+        observed = self.observe(self.tables(spark), selected)
+        if replay:
+            observed = dataclasses.replace(observed, replayed=self.replayable(replay))
+        return build_plan(self.project, selected, observed, rebuild)

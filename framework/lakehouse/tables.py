@@ -8,11 +8,14 @@ import shutil
 from typing import TYPE_CHECKING, Protocol
 
 from framework.spec.names import TableName, literal, quoted
+from framework.spec.table import CHANGE, GOES, ROW_PLACE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from datetime import datetime
     from pathlib import Path
 
-    from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+    from pyspark.sql import DataFrame, DataFrameReader, DataFrameWriter, SparkSession
 
     from framework.plan.steps import Load
     from framework.spec.metadata import Catalog, Folders, Reference
@@ -30,14 +33,29 @@ class Tables(Protocol):
     def holds(self, table: str, load: Load, *, app: str) -> bool:
         """Tell whether a load's rows are in a table."""
 
-    def read(self, table: str) -> DataFrame:
-        """Return a table's rows."""
+    def read(self, table: str, version: int | None = None) -> DataFrame:
+        """Return a table's rows, as they are or as they were."""
+
+    def changes(self, table: str, since: int) -> DataFrame:
+        """Return the rows that came and went after version `since`, with 1 or -1 as `__change`."""
+
+    def exchange(self, table: str, rows: DataFrame, key: Collection[str]) -> None:
+        """Take rows away and put rows in, in one commit, as `__goes` tells; see `transforms/differences.py`.
+
+        `key` names one row of the table at most; without one a row is told by all of its columns.
+        """
 
     def overwrite(self, table: str, rows: DataFrame) -> None:
         """Put rows, and their columns, in place of what a table held; readers see the old rows or the new."""
 
-    def append(self, table: str, rows: DataFrame, *, app: str, number: int) -> None:
-        """Append rows once: Delta drops a repeat with the same `app` and `number`."""
+    def mend(self, table: str, rows: DataFrame, at: datetime) -> None:
+        """Put delivered rows in place of others with the same place, and keep what those held in `_rescued`."""
+
+    def replace(self, table: str, where: str, rows: DataFrame) -> None:
+        """Put rows in place of those that a condition holds for, in one commit."""
+
+    def append(self, table: str, rows: DataFrame, once: tuple[str, int] | None = None) -> None:
+        """Append rows; with `once`, an application and a number, Delta drops a repeat."""
 
 
 class FolderTables:
@@ -69,17 +87,39 @@ class FolderTables:
                     return True
         return False
 
-    def read(self, table: str) -> DataFrame:
+    def read(self, table: str, version: int | None = None) -> DataFrame:
         """Return a table's rows."""
-        return _needed(self.spark).read.format("delta").load(self._path(table))
+        return _reading(self.spark, version).load(self._path(table))
+
+    def changes(self, table: str, since: int) -> DataFrame:
+        """Return the rows that came and went, from Delta's change feed."""
+        return _changes(self, table, lambda reader: reader.load(self._path(table)), since, self.spark)
+
+    def exchange(self, table: str, rows: DataFrame, key: Collection[str]) -> None:
+        """Take rows away and put rows in, in one commit."""
+        _exchange(f"delta.{quoted(self._path(table))}", table, rows, key)
 
     def overwrite(self, table: str, rows: DataFrame) -> None:
         """Put rows in place of what a table held, in one commit."""
         _replacing(rows).save(self._path(table))
 
-    def append(self, table: str, rows: DataFrame, *, app: str, number: int) -> None:
-        """Append rows once."""
-        _appending(rows, app, number).save(self._path(table))
+    def mend(self, table: str, rows: DataFrame, at: datetime) -> None:
+        """Put delivered rows in place of others."""
+        _mend(f"delta.{quoted(self._path(table))}", table, rows, at)
+
+    def replace(self, table: str, where: str, rows: DataFrame) -> None:
+        """Put rows in place of those that a condition holds for."""
+        self._prepare(table, rows)
+        _replacing_part(rows, where).save(self._path(table))
+
+    def append(self, table: str, rows: DataFrame, once: tuple[str, int] | None = None) -> None:
+        """Append rows, once."""
+        self._prepare(table, rows)
+        _appending(rows, once).save(self._path(table))
+
+    def _prepare(self, table: str, rows: DataFrame) -> None:
+        if _is_mapped(rows.columns) and self.version(table) is not None:
+            _map_names(self.read(table), f"delta.{quoted(self._path(table))}")
 
     def _path(self, table: str) -> str:
         return str(self.warehouse / table)
@@ -107,17 +147,39 @@ class CatalogTables:
             return False
         return bool(self.read(table).where(f"_load_id = {literal(load.load_id)}").take(1))
 
-    def read(self, table: str) -> DataFrame:
+    def read(self, table: str, version: int | None = None) -> DataFrame:
         """Return a table's rows."""
-        return _needed(self.spark).read.table(str(self._name(table)))
+        return _reading(self.spark, version).table(str(self._name(table)))
+
+    def changes(self, table: str, since: int) -> DataFrame:
+        """Return the rows that came and went, from Delta's change feed."""
+        return _changes(self, table, lambda reader: reader.table(str(self._name(table))), since, self.spark)
+
+    def exchange(self, table: str, rows: DataFrame, key: Collection[str]) -> None:
+        """Take rows away and put rows in, in one commit."""
+        _exchange(str(self._name(table)), table, rows, key)
 
     def overwrite(self, table: str, rows: DataFrame) -> None:
         """Put rows in place of what a table held, in one commit."""
         _replacing(rows).saveAsTable(str(self._name(table)))
 
-    def append(self, table: str, rows: DataFrame, *, app: str, number: int) -> None:
-        """Append rows once."""
-        _appending(rows, app, number).saveAsTable(str(self._name(table)))
+    def mend(self, table: str, rows: DataFrame, at: datetime) -> None:
+        """Put delivered rows in place of others."""
+        _mend(str(self._name(table)), table, rows, at)
+
+    def replace(self, table: str, where: str, rows: DataFrame) -> None:
+        """Put rows in place of those that a condition holds for."""
+        self._prepare(table, rows)
+        _replacing_part(rows, where).saveAsTable(str(self._name(table)))
+
+    def append(self, table: str, rows: DataFrame, once: tuple[str, int] | None = None) -> None:
+        """Append rows, once."""
+        self._prepare(table, rows)
+        _appending(rows, once).saveAsTable(str(self._name(table)))
+
+    def _prepare(self, table: str, rows: DataFrame) -> None:
+        if _is_mapped(rows.columns) and self.version(table) is not None:
+            _map_names(self.read(table), str(self._name(table)))
 
     def _name(self, table: str) -> TableName:
         return TableName((self.environment.catalog, self.environment.schema_name, table))
@@ -161,19 +223,84 @@ def reference_rows(reference: Reference, spark: SparkSession) -> DataFrame:
     return spark.sql(f"SELECT * FROM VALUES {values} AS reference({columns})")  # noqa: S608 - every part is quoted above
 
 
+def _reading(spark: SparkSession | None, version: int | None) -> DataFrameReader:
+    reader = _needed(spark).read.format("delta")
+    return reader if version is None else reader.option("versionAsOf", version)
+
+
+def _changes(tables: Tables, table: str, feed: Callable[[DataFrameReader], DataFrame], since: int, spark: SparkSession | None) -> DataFrame:
+    now = tables.read(table)
+    if not _is_mapped(now.columns):
+        rows = feed(_needed(spark).read.format("delta").option("readChangeFeed", "true").option("startingVersion", since + 1))
+        came = "if(_change_type in ('insert', 'update_postimage'), 1, -1)"
+        return rows.selectExpr("*", f"{came} AS {CHANGE}").drop("_change_type", "_commit_version", "_commit_timestamp")
+    # Without a feed the two states are held against each other.
+    names = [quoted(name) for name in now.columns]
+    then = tables.read(table, since).selectExpr("*", f"-1 AS {CHANGE}")
+    both = now.selectExpr("*", f"1 AS {CHANGE}").unionByName(then, allowMissingColumns=True)
+    counts = both.groupBy(*names).agg({CHANGE: "sum"}).withColumnRenamed(f"sum({CHANGE})", CHANGE)
+    return counts.selectExpr(*names, f"explode(array_repeat(sign({CHANGE}), cast(abs({CHANGE}) as int))) AS {CHANGE}")
+
+
+def _exchange(target: str, table: str, rows: DataFrame, key: Collection[str]) -> None:
+    names = [quoted(name) for name in rows.columns if name != GOES]
+    view = quoted(f"exchange {table}")
+    rows.createOrReplaceTempView(view)
+    same = " AND ".join(f"t.{name} <=> s.{name}" for name in (map(quoted, key) if key else names))
+    rows.sparkSession.sql(
+        f"MERGE INTO {target} AS t USING {view} AS s ON s.{GOES} AND {same} WHEN MATCHED THEN DELETE "  # noqa: S608 - names are quoted
+        f"WHEN NOT MATCHED AND NOT s.{GOES} THEN INSERT ({', '.join(names)}) VALUES ({', '.join(f's.{name}' for name in names)})"
+    )
+    rows.sparkSession.catalog.dropTempView(view)
+
+
+def _mend(target: str, table: str, rows: DataFrame, at: datetime) -> None:
+    names = [name for name in rows.columns if name not in ROW_PLACE]
+    view = quoted(f"mended {table}")
+    rows.createOrReplaceTempView(view)
+    place = " AND ".join(f"t.{name} = s.{name}" for name in ROW_PLACE)
+    alike = " AND ".join(f"nullif(t.{quoted(name)}, '') <=> s.{quoted(name)}" for name in names)
+    was = ", ".join(f"{literal(name)}, t.{quoted(name)}" for name in names)
+    told = f"'at', {literal(at.isoformat())}, 'was', named_struct({was}), 'rescued', t._rescued"
+    values = ", ".join(f"t.{quoted(name)} = s.{quoted(name)}" for name in names)
+    rows.sparkSession.sql(
+        f"MERGE INTO {target} AS t USING {view} AS s ON {place} WHEN MATCHED AND NOT ({alike}) "
+        f"THEN UPDATE SET {values}, t._rescued = to_json(named_struct('_mended', named_struct({told})))"
+    )
+    rows.sparkSession.catalog.dropTempView(view)
+
+
 def _replacing(rows: DataFrame) -> DataFrameWriter:
-    return _naming(rows, rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true"))
+    return rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").options(**_properties(rows.columns))
 
 
-def _appending(rows: DataFrame, app: str, number: int) -> DataFrameWriter:
-    writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
-    return _naming(rows, writer.option("txnAppId", app).option("txnVersion", number))
+def _appending(rows: DataFrame, once: tuple[str, int] | None) -> DataFrameWriter:
+    writer = rows.write.format("delta").mode("append").option("mergeSchema", "true").options(**_properties(rows.columns))
+    return writer.option("txnAppId", once[0]).option("txnVersion", once[1]) if once else writer
 
 
-def _naming(rows: DataFrame, writer: DataFrameWriter) -> DataFrameWriter:
-    """Let Delta map column names that parquet does not take, such as those with blanks."""
-    unusual = any(_UNUSUAL.search(name) for name in rows.columns)
-    return writer.option("delta.columnMapping.mode", "name") if unusual else writer
+def _replacing_part(rows: DataFrame, where: str) -> DataFrameWriter:
+    return rows.write.format("delta").mode("overwrite").option("replaceWhere", where).option("mergeSchema", "true")
+
+
+def _map_names(there: DataFrame, target: str) -> None:
+    """Let a table take names that parquet does not take, where it has none so far."""
+    if not _is_mapped(there.columns):
+        for properties in ("'delta.enableChangeDataFeed' = 'false'", "'delta.columnMapping.mode' = 'name'"):
+            there.sparkSession.sql(f"ALTER TABLE {target} SET TBLPROPERTIES ({properties})")
+
+
+def _properties(columns: Iterable[str]) -> dict[str, str]:
+    """Return Delta's properties of a table: a row that goes does not cost the file it stands in, and what changed can be read.
+
+    Names that parquet does not take, such as those with blanks, are mapped; Delta keeps no change feed for such a table.
+    """
+    told = {"delta.columnMapping.mode": "name"} if _is_mapped(columns) else {"delta.enableChangeDataFeed": "true"}
+    return {"delta.enableDeletionVectors": "true"} | told
+
+
+def _is_mapped(columns: Iterable[str]) -> bool:
+    return any(_UNUSUAL.search(name) for name in columns)
 
 
 def _needed(spark: SparkSession | None) -> SparkSession:

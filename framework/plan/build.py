@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from framework.plan.schema_diff import changes
 from framework.plan.steps import (
+    AddColumns,
     CloseLoad,
     CreateTable,
     FinishLoad,
@@ -16,6 +17,7 @@ from framework.plan.steps import (
     Plan,
     RefreshTable,
     RefuseFile,
+    ReplayLoad,
     Step,
     TakeBackLoad,
 )
@@ -24,10 +26,11 @@ from framework.spec.problem import CannotRunError, did_you_mean
 from framework.spec.table import FileTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from framework.plan.steps import OpenLoad
     from framework.spec.project import Project
+    from framework.spec.table import Table
 
 ALL_LAYERS = "all"
 
@@ -49,32 +52,50 @@ def selected_tables(project: Project, layer: str, tables: Sequence[str] = ()) ->
     )
 
 
+def with_readers(project: Project, tables: Collection[str]) -> tuple[str, ...]:
+    """Return tables and all that is made of them, each after what it reads."""
+    found: list[str] = []
+    for name in selected_tables(project, ALL_LAYERS):
+        if name in tables or set(inputs_of(project, name)) & set(found):
+            found.append(name)
+    return tuple(found)
+
+
 def inputs_of(project: Project, name: str) -> tuple[str, ...]:
     """Return the tables that a table reads, reference data left out."""
     return tuple(sorted(table for table in project.tables[name].inputs if table in project.contracts))
 
 
-def build_plan(project: Project, selected: Sequence[str], observed: Observed) -> Plan:
-    """Return the plan for the selected tables."""
+def build_plan(project: Project, selected: Sequence[str], observed: Observed, rebuild: Collection[str] = ()) -> Plan:
+    """Return the plan for the selected tables; those in `rebuild` are made anew whatever is there."""
     steps: dict[str, tuple[Step, ...]] = {}
     for name in selected:
         if isinstance(project.tables[name], FileTable):
-            steps[name] = _file_steps(name, observed)
+            steps[name] = _file_steps(project.tables[name], observed)
         else:
-            steps[name] = (_refresh_step(project, name, observed, steps),)
+            step = _refresh_step(project, name, observed, steps)
+            if name in rebuild:
+                step = RefreshTable(name, "it is to be rebuilt", isinstance(step, RefreshTable) and step.is_destructive)
+            steps[name] = (step,)
     after = {name: frozenset(inputs_of(project, name)) & steps.keys() for name in selected}
     return Plan(steps, after)
 
 
-def _file_steps(name: str, observed: Observed) -> tuple[Step, ...]:
+def _file_steps(table: Table, observed: Observed) -> tuple[Step, ...]:
+    name = table.table
     steps: list[Step] = [RefuseFile(name, file.why, file) for file in observed.refused_files.get(name, ())]
     if name in observed.open_loads:
         steps.append(_end_of(name, observed.open_loads[name]))
+    steps += [ReplayLoad(name, "it is to be replayed", load) for load in observed.replayed.get(name, ())]
     files = observed.new_files.get(name, ())
+    built = observed.built.get(name)
+    added = tuple(column for column in table.column_names if built and built.columns and column not in built.columns)
     if files:
         steps.append(LoadFiles(name, f"{len(files)} new file{'s' if len(files) > 1 else ''}", files))
     elif name not in observed.versions and name not in observed.open_loads:
         steps.append(CreateTable(name, "the table does not exist, and nothing was delivered"))
+    elif added and not any(isinstance(step, ReplayLoad | FinishLoad) for step in steps):
+        steps.append(AddColumns(name, "the contract has them now; null in rows loaded before, `lakepact replay` reads these again", added))
     if all(isinstance(step, RefuseFile) for step in steps):
         steps.append(KeepTable(name, "nothing new was delivered"))
     return tuple(steps)
@@ -91,7 +112,7 @@ def _end_of(name: str, open_: OpenLoad) -> Step:
 
 def _refresh_step(project: Project, name: str, observed: Observed, steps: dict[str, tuple[Step, ...]]) -> Step:
     reasons: list[str] = []
-    is_destructive = False
+    is_destructive, is_whole = False, True
     built = observed.built.get(name)
     inputs = inputs_of(project, name)
     missing = [table for table in inputs if table not in observed.versions and table not in steps]
@@ -109,4 +130,9 @@ def _refresh_step(project: Project, name: str, observed: Observed, steps: dict[s
         changing = [table for table in inputs if any(not isinstance(step, KeepTable | RefuseFile) for step in steps.get(table, ()))]
         changed = [table for table in inputs if table not in changing and built.inputs.get(table) != observed.versions.get(table)]
         reasons += [f"{table} changes in this run" for table in changing] + [f"{table} has changed" for table in changed]
-    return RefreshTable(name, "; ".join(reasons), is_destructive) if reasons else KeepTable(name, "nothing that it reads has changed")
+        is_whole = getattr(project.tables[name], "refresh", "full") == "full"
+    return (
+        RefreshTable(name, "; ".join(reasons), is_destructive, is_whole)
+        if reasons
+        else KeepTable(name, "nothing that it reads has changed")
+    )

@@ -6,6 +6,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from framework.plan.steps import (
+    AddColumns,
     CloseLoad,
     CreateTable,
     FinishLoad,
@@ -14,6 +15,7 @@ from framework.plan.steps import (
     Plan,
     RefreshTable,
     RefuseFile,
+    ReplayLoad,
     Step,
     TakeBackLoad,
 )
@@ -70,6 +72,16 @@ def _load(step: LoadFiles) -> str:
     return f"load {', '.join(names[:3])}" + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004 - enough to recognise
 
 
+@said.register(ReplayLoad)
+def _replay(step: ReplayLoad) -> str:
+    return f"replay load {step.load.number}"
+
+
+@said.register(AddColumns)
+def _add(step: AddColumns) -> str:
+    return f"add {', '.join(step.columns)}"
+
+
 @said.register(RefuseFile)
 def _refuse(step: RefuseFile) -> str:
     return f"refuse {step.file.name}"
@@ -77,6 +89,8 @@ def _refuse(step: RefuseFile) -> str:
 
 @said.register(RefreshTable)
 def _refresh(step: RefreshTable) -> str:
+    if not step.is_whole:
+        return "refresh what changed"
     return "refresh, destructive" if step.is_destructive else "refresh"
 
 

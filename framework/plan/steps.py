@@ -59,9 +59,18 @@ class Built:
     contract_hash: str
     inputs: dict[str, int]
     version: int
+    rows: int = 0
     quarantined: int = 0
+    """Rows in quarantine; `by_rule` says how many broke which rule."""
+    by_rule: dict[str, int] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
-    """Types by name; none where an older release built the table."""
+    """Types by name."""
+    replaced: int = 0
+    """The version at which the table was last made under another contract; what changed before it cannot be told from it."""
+    rewritten: int = 0
+    """The version at which all rows were last written anew; of what changed before it, most did not."""
+    best: str = ""
+    """The name under which the best rows so far are kept; empty where there is no need of them."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,8 @@ class Observed:
     new_files: dict[str, tuple[DeliveredFile, ...]]
     refused_files: dict[str, tuple[RefusedFile, ...]]
     open_loads: dict[str, OpenLoad]
+    replayed: dict[str, tuple[Load, ...]] = field(default_factory=dict)
+    """Loads whose files are to be read again."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,20 @@ class LoadFiles(Step):
 
 
 @dataclass(frozen=True)
+class ReplayLoad(Step):
+    """Read a load's files again, and put their rows in place of those that came of them before."""
+
+    load: Load
+
+
+@dataclass(frozen=True)
+class AddColumns(Step):
+    """Add columns, empty, so that what reads the table finds them."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RefuseFile(Step):
     """Leave a file out, whole."""
 
@@ -125,9 +150,13 @@ class RefuseFile(Step):
 
 @dataclass(frozen=True)
 class RefreshTable(Step):
-    """Work the table out anew from its inputs; destructive where a column that readers know goes or narrows."""
+    """Bring the table up to date: the parts that changes of its inputs touch, or the whole of it.
+
+    Destructive where a column that readers know goes or narrows.
+    """
 
     is_destructive: bool = False
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Contract", "Project", "examined_project", "find_root", "read_project"]
 
-_SAYS_NOTHING_OF_ROWS = {"description", "owner", "grants", "quality", "retention", "accepted", "quarantine", "pii", "declassified"}
+_SAYS_NOTHING_OF_ROWS = {
+    "description",
+    "owner",
+    "grants",
+    "quality",
+    "retention",
+    "accepted",
+    "quarantine",
+    "pii",
+    "declassified",
+    "refresh",
+}
 
 
 @dataclass(frozen=True)

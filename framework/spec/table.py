@@ -32,8 +32,20 @@ FILE_TECHNICAL = {
 }
 """Columns that the engine adds to every row of a file: which load, when, which file, where in it, what was rescued."""
 
+ROW_PLACE = ("_load_id", "_source_file", "_row_number")
+"""The technical columns that tell a delivered row from every other of its table."""
+
+MENDED = '{"_mended":{"at":'
+"""How `_rescued` begins in a row that was mended by hand; what was delivered follows."""
+
 RAGGED = "__ragged"
 """A flag beside a file's rows while they are read: the row has too few or too many fields."""
+
+CHANGE = "__change"
+"""A number beside rows of a table's change feed: 1 for a row that came, -1 for one that went."""
+
+GOES = "__goes"
+"""A flag beside rows in which two states of a table differ: the row goes, or it comes."""
 
 CARRIED = ("_load_id", "_load_timestamp")
 """Technical columns that a mapped table takes over from its source."""
@@ -155,7 +167,15 @@ class FileTable(Table):
     columns: list[FileColumn] = Field(min_length=1, description="The columns of the files.")
 
 
-class MappedTable(Table):
+class DerivedTable(Table):
+    """A table made of other tables."""
+
+    refresh: Literal["changes", "full"] = Field(
+        "changes", description="Whether a run works out the parts that changes of the inputs touch, or each time the whole table."
+    )
+
+
+class MappedTable(DerivedTable):
     """Rows of one or several tables, cleansed, typed, checked and deduplicated."""
 
     source: Annotated[TableSource, BeforeValidator(as_source)] | None = Field(None, description="The table whose rows are read.")
@@ -218,7 +238,7 @@ class MappedTable(Table):
         return frozenset(self.dedupe.key) if isinstance(self.dedupe, LatestPerKey) else frozenset()
 
 
-class GroupedTable(Table):
+class GroupedTable(DerivedTable):
     """Rows of a table gathered into groups, with measures over each."""
 
     source: Name = Field(description="The table whose rows are gathered.")
@@ -239,7 +259,7 @@ class GroupedTable(Table):
         return frozenset(self.group_by)
 
 
-class QueryTable(Table):
+class QueryTable(DerivedTable):
     """Rows of an SQL query."""
 
     sql: Query = Field(description="One SELECT over other tables, named as in their contracts.")

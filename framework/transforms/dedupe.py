@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Window
@@ -9,7 +11,7 @@ from pyspark.sql import functions as F
 
 from framework.spec.dedupe import LatestPerKey, order
 from framework.spec.names import quoted
-from framework.transforms.rows import DUPLICATE, KEPT, ORDER, OUTCOME
+from framework.transforms.rows import AT, DUPLICATE, KEPT, ORDER, OUTCOME, OWN, SOURCE, STAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
 
     from framework.spec.columns import MappedColumn
     from framework.spec.dedupe import Dedupe
-
-SOURCE, AT = "__source", "__at"
-"""Which of several sources a row is from, and its place in the array it was exploded from."""
 
 
 def order_of(texts: Sequence[str], rows: DataFrame) -> list[Column]:
@@ -34,11 +33,12 @@ def order_of(texts: Sequence[str], rows: DataFrame) -> list[Column]:
     return found
 
 
-def marked(rows: DataFrame, dedupe: Dedupe, key: Sequence[str], columns: Sequence[MappedColumn]) -> DataFrame:
+def marked(rows: DataFrame, dedupe: Dedupe, key: Sequence[str], columns: Sequence[MappedColumn], *, keep_best: bool = False) -> DataFrame:
     """Return the rows, those that passed but are not the first of their key marked as duplicates.
 
     The order always decides: after what the contract says come the tie-breakers, the source, the place in an exploded
-    array, and at last the content.
+    array, and at last the content. With `keep_best`, `__stays` marks the rows that later rows have to be held against,
+    and `__own_…` keeps the values that were filled.
     """
     latest = dedupe.latest_by if isinstance(dedupe, LatestPerKey) else []
     content = F.xxhash64(*(F.col(quoted(column.name)) for column in columns if "map<" not in column.type))
@@ -53,6 +53,12 @@ def marked(rows: DataFrame, dedupe: Dedupe, key: Sequence[str], columns: Sequenc
         known = F.coalesce(F.col(quoted(name)), F.first(F.col(quoted(name)), ignorenulls=True).over(every))
         default = by_name[name].default
         filled[name] = known if default is None else F.coalesce(known, F.lit(default).cast(by_name[name].type))
-    ranked = rows.withColumns({"__rank": F.row_number().over(window)} | filled)
+    rank = F.row_number().over(window)
+    best: dict[str, Column] = {}
+    if keep_best:
+        so_far = window.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+        firsts = [F.col(quoted(name)).isNotNull() & (F.count(quoted(name)).over(so_far) == 1) for name in fill]
+        best = {f"{OWN}{name}": F.col(quoted(name)) for name in fill} | {STAYS: passed & reduce(or_, firsts, rank == 1)}
+    ranked = rows.withColumns({"__rank": rank} | best | filled)
     repeated = passed & (F.col("__rank") > 1)
     return ranked.withColumn(OUTCOME, F.when(repeated, DUPLICATE).otherwise(F.col(OUTCOME))).drop("__rank")

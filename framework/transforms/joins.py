@@ -13,7 +13,7 @@ from framework.spec.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 MATCHED = "__matched"
 
@@ -30,15 +30,27 @@ def with_taken(rows: DataFrame, other: DataFrame, on: Mapping[str, str], take: M
         *(F.col(quoted(name)).alias(f"__taken_{here}") for here, name in take.items()),
         F.lit(True).alias(MATCHED),
     )
-    given = dict(rows.dtypes)
-    equal = reduce(
-        and_,
-        (
-            # A text key must be read as the other's type: compared as text, `007` and 7 would differ.
-            (F.col(quoted(here)) if given[here] == types[name] else F.col(quoted(here)).try_cast(types[name])) == F.col(keys[here])
-            for here, name in on.items()
-        ),
-    )
+    equal = _equal(rows, {here: (keys[here], types[name]) for here, name in on.items()})
     joined = rows.join(there, equal, "left").drop(*keys.values())
     taken = {here: F.col(f"`__taken_{here}`") for here in take}
     return joined.withColumns(taken).drop(*(f"__taken_{here}" for here in take))
+
+
+def matching(rows: DataFrame, keys: DataFrame, on: Mapping[str, str]) -> DataFrame:
+    """Return the rows that a row of `keys` matches; `on` is {here: there}."""
+    types = dict(keys.dtypes)
+    there = keys.select(*(F.col(quoted(name)).alias(f"__key_{i}") for i, name in enumerate(on.values())))
+    return rows.join(there, _equal(rows, {here: (f"__key_{i}", types[name]) for i, (here, name) in enumerate(on.items())}), "left_semi")
+
+
+def _equal(rows: DataFrame, on: Mapping[str, tuple[str, str]]) -> Column:
+    """Return whether columns of `rows` equal others, given by name and type."""
+    given = dict(rows.dtypes)
+    # A text key must be read as the other's type: compared as text, `007` and 7 would differ.
+    return reduce(
+        and_,
+        (
+            (F.col(quoted(here)) if given[here] == type_ else F.col(quoted(here)).try_cast(type_)) == F.col(quoted(there))
+            for here, (there, type_) in on.items()
+        ),
+    )

@@ -2,29 +2,85 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
 
+from framework.spec.sql.types import read_type
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import Column
 
     from framework.spec.source import Json
+    from framework.spec.sql.types import Type
 
 _STARTS_WITH_PAIR = r"^\s*\[\s*\["
 
 
-def parsed(text: Column, json: Json) -> Column:
-    """Return the text read as `json.type`; null where it cannot be read, as a whole or in any item.
+# Behind the end of an array or object something follows that is neither a comma nor another end.
+_GOES_ON = r"[\]}]\s*[^\s,\]}]"
+_HALF_CHARACTER = r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_LONG_NUMBER = r"[0-9][0-9.]{15,}|[0-9][eE][+-]?[0-9]"
+_NUMBER = r"(-?[0-9][0-9.eE+-]*)"
+_HIDDEN = {"\\\\": "\x01", '\\"': "\x02"}
+"""Escapes within strings, and characters to stand for them: JSON has these nowhere as they are."""
 
-    Spark reads one bare object as an array of one by itself.
+
+def parsed(text: Column, json: Json) -> Column:
+    """Return the text read as `json.type`; null where it cannot be read, as a whole or in any item, or says two things.
+
+    Spark reads one bare object as an array of one by itself. It also takes what is no JSON, or no single value: the
+    last of two equal names, whatever follows the first value, half a character as a question mark, and a number as the
+    nearest that fits into eight bytes. All but the last are null here; a number for text is taken as it is written.
     """
-    objects = F.from_json(text, json.type)
-    if not json.pairs:
-        return objects
-    pairs = F.from_json(text, "array<array<string>>")
-    return F.when(text.rlike(_STARTS_WITH_PAIR), F.transform(pairs, lambda pair: _item(pair, json))).otherwise(objects)
+    objects = _read(text, json.type)
+    if json.pairs:
+        pairs = _read(text, "array<array<string>>")
+        objects = F.when(text.rlike(_STARTS_WITH_PAIR), F.transform(pairs, lambda pair: _item(pair, json))).otherwise(objects)
+    return F.when(_is_one_value(text), objects)
+
+
+def _read(text: Column, type_: str) -> Column:
+    found = F.from_json(text, type_)
+    if {leaf.base for leaf in _leaves(read_type(type_))} != {"string"}:
+        return found
+    return F.when(text.rlike(_LONG_NUMBER), F.from_json(_with_quoted_numbers(text), type_)).otherwise(found)
+
+
+def _with_quoted_numbers(text: Column) -> Column:
+    """Return JSON in which numbers are strings, as they are written."""
+    hidden = reduce(lambda one, pair: F.replace(one, F.lit(pair[0]), F.lit(pair[1])), _HIDDEN.items(), text)
+    # Cut at each quote, every second part is the inside of a string.
+    parts = F.transform(
+        F.split(hidden, '"'), lambda part, place: F.when(place % 2 == 0, F.regexp_replace(part, _NUMBER, '"$1"')).otherwise(part)
+    )
+    return reduce(lambda one, pair: F.replace(one, F.lit(pair[1]), F.lit(pair[0])), _HIDDEN.items(), F.array_join(parts, '"'))
+
+
+def _leaves(type_: Type) -> Iterator[Type]:
+    for part in type_.of:
+        yield from _leaves(part)
+    if not type_.of:
+        yield type_
+
+
+def _is_one_value(text: Column) -> Column:
+    """Tell whether a text is JSON by the standard, one value, and names nothing twice."""
+    bare = F.regexp_replace(F.regexp_replace(text, r"(?s)\\.", ""), '"[^"]*"', '""')
+    balanced = (_count(bare, "[") == _count(bare, "]")) & (_count(bare, "{") == _count(bare, "}"))
+    # Most texts are cleared by a look at their ends and brackets; the strings are cut out of the others.
+    suspect = text.rlike(_GOES_ON) | (_count(text, "[") != _count(text, "]")) | (_count(text, "{") != _count(text, "}"))
+    half = F.contains(text, F.lit("\\u")) & F.replace(text, F.lit("\\\\"), F.lit("")).rlike(_HALF_CHARACTER)
+    closed = F.when(suspect, balanced & ~bare.rlike(_GOES_ON)).otherwise(True)
+    return F.try_parse_json(text).isNotNull() & text.rlike(r"[\]}]\s*$") & closed & ~half
+
+
+def _count(text: Column, sign: str) -> Column:
+    return F.length(text) - F.length(F.replace(text, F.lit(sign), F.lit("")))
 
 
 def _item(pair: Column, json: Json) -> Column:

@@ -24,8 +24,19 @@ if TYPE_CHECKING:
     from framework.spec.rules import Rule
 
 OUTCOME, REASONS, RAW, ORDER, ALL = "__outcome", "__reasons", "__raw_", "__order_", "__all"
+SOURCE, AT = "__source", "__at"
+"""Which of several sources a row is from, and its place in the array it was exploded from."""
+
+OWN, STAYS = "__own_", "__stays"
+"""A value before another row filled it, and whether later rows have to be held against a row: it is the first of its
+key, or the first of them that has a value to fill in."""
+
 KEPT, DUPLICATE, QUARANTINED, DROPPED = "kept", "duplicate", "quarantined", "dropped"
+EMPTIED = "emptied"
+"""A group that has lost its last row: known while its table is brought up to date, and no row of any table."""
 OUTCOMES = (KEPT, DUPLICATE, QUARANTINED, DROPPED)
+KEY = "_key"
+"""A struct beside each quarantined row: which part of its table it would belong to."""
 REASONS_TYPE = "array<struct<rule: string, column: string, message: string>>"
 
 
@@ -109,10 +120,17 @@ class Labelled:
         """Return the kept rows of `rows` as they were written."""
         return written.where(F.col(OUTCOME) == KEPT).select(*map(quoted, self.columns))
 
-    def quarantined(self, written: DataFrame) -> DataFrame:
-        """Return the quarantined rows: the source's values untouched, and all reasons."""
+    def quarantined(self, written: DataFrame, scope: Sequence[str] = ()) -> DataFrame:
+        """Return the quarantined rows: the source's values untouched, all reasons, and in `_key` the columns of the scope."""
         raw = [F.col(quoted(name)).alias(name.removeprefix(RAW)) for name in written.columns if name.startswith(RAW)]
-        return written.where(F.col(OUTCOME) == QUARANTINED).select(*raw, F.col(REASONS).alias("_reasons"))
+        key = [F.struct(*map(quoted, scope)).alias(KEY)] if scope else []
+        return written.where(F.col(OUTCOME) == QUARANTINED).select(*raw, *key, F.col(REASONS).alias("_reasons"))
+
+    def best(self, written: DataFrame) -> DataFrame:
+        """Return the rows that later ones have to be held against, each with its own values; see `transforms/dedupe.py`."""
+        own = {name.removeprefix(OWN): F.col(quoted(name)) for name in written.columns if name.startswith(OWN)}
+        beside = [quoted(name) for name in written.columns if name in {AT, SOURCE} or name.startswith(ORDER)]
+        return written.where(STAYS).withColumns(own).select(*map(quoted, self.columns), *beside)
 
 
 def counted(rows: DataFrame) -> Metrics:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce, singledispatch
 from typing import TYPE_CHECKING
 
@@ -12,65 +13,110 @@ from framework.spec.history import Versions
 from framework.spec.names import quoted
 from framework.spec.rules import rules_of
 from framework.spec.sql.parse import aggregates
-from framework.spec.table import CARRIED, FILE_TECHNICAL, GroupedTable, MappedTable, QueryTable, Table
+from framework.spec.table import CARRIED, GroupedTable, MappedTable, QueryTable, Table
 from framework.transforms.checks import broken_conditions
 from framework.transforms.columns import mapped
-from framework.transforms.dedupe import AT, SOURCE, marked
+from framework.transforms.dedupe import marked
 from framework.transforms.history import versioned
-from framework.transforms.joins import MATCHED, with_taken
-from framework.transforms.parse_json import parsed
 from framework.transforms.periods import by_period
 from framework.transforms.rows import (
     ALL,
+    AT,
     DROPPED,
+    EMPTIED,
     KEPT,
     ORDER,
     OUTCOME,
+    OWN,
     QUARANTINED,
     RAW,
     REASONS,
     REASONS_TYPE,
+    SOURCE,
+    STAYS,
     Labelled,
     Metrics,
+    any_of,
     counted,
     outcome,
     outcome_counts,
     reasons,
     rule_counts,
 )
-from framework.transforms.text import cleansed
+from framework.transforms.scope import part_of
+from framework.transforms.source import joined, source_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
 
-    from framework.spec.source import TableSource
+    from framework.plan.scope import Sums
+
+
+@dataclass(frozen=True)
+class Added:
+    """What changes the sums of a grouped table: rows of its source as they are now, in place of rows as they were.
+
+    `then` holds what the table read when the latter were its own; `there` the groups as they are. Both halves are all
+    rows with certain values of `sums.by`, so that no distinct value is counted in them and elsewhere.
+    """
+
+    now: DataFrame
+    before: DataFrame
+    then: Mapping[str, DataFrame]
+    there: DataFrame
+    sums: Sums
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a table is worked out: all of it, unless a field says otherwise."""
+
+    sources: Sequence[DataFrame] | None = None
+    """The rows to read of each source of a mapped table, in place of all."""
+    best: DataFrame | None = None
+    """The best rows so far, which the source's rows are held against; see `Labelled.best`."""
+    groups: DataFrame | None = None
+    """The groups of a grouped table that are worked out."""
+    added: Added | None = None
+    """What is added to the groups of a grouped table, in place of working them out."""
+
+
+WHOLE = Part()
 
 
 @singledispatch
-def labelled(table: Table, inputs: Mapping[str, DataFrame]) -> Labelled:
-    """Return the table's rows, labelled with what becomes of them; `inputs` holds tables and reference data by name."""
+def labelled(table: Table, inputs: Mapping[str, DataFrame], part: Part = WHOLE, *, keep_best: bool = False) -> Labelled:
+    """Return the table's rows, labelled with what becomes of them; `inputs` holds tables and reference data by name.
+
+    With `keep_best`, `Labelled.best` gives the rows that a later part is held against.
+    """
     raise NotImplementedError(type(table).__name__)
 
 
 @labelled.register(MappedTable)
-def _mapped(table: MappedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
+def _mapped(table: MappedTable, inputs: Mapping[str, DataFrame], part: Part = WHOLE, *, keep_best: bool = False) -> Labelled:
     rules = rules_of(table)
     parts, read = [], []
     for number, source in enumerate(table.all_sources):
-        read.append(counted(_source_rows(table, source, inputs)))
-        rows = _joined(read[-1].rows, table, inputs)
+        given = part.sources[number] if part.sources else inputs[source.table]
+        read.append(counted(source_rows(given, table, source)))
+        rows = joined(read[-1].rows, table, inputs)
         rows = mapped(rows, table, source, inputs)
         parts.append(_ready_to_compare(rows, table, number))
     rows = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
     rows = rows.withColumn(OUTCOME, outcome(rules)).withColumn(REASONS, reasons(rules))
     broken = Metrics(rows, F.count(F.lit(1)).alias(ALL), *rule_counts(rules))
     rows = _only_if_quarantined(broken.rows.drop(*(rule.flag for rule in rules)))
+    if part.best is not None:
+        read.append(counted(part.best))
+        before = read[-1].rows.withColumns({OUTCOME: F.lit(KEPT), REASONS: F.lit(None).cast(REASONS_TYPE)})
+        rows = rows.unionByName(before, allowMissingColumns=True)
     if table.dedupe is not None:
         exact = isinstance(table.dedupe, ExactRepeats)
         key = [name for name in rows.columns if name.startswith("__same_")] if exact else list(table.dedupe.key)  # type: ignore[union-attr] # not ExactRepeats
-        rows = marked(rows, table.dedupe, key, table.columns)
+        rows = marked(rows, table.dedupe, key, table.columns, keep_best=keep_best)
         if isinstance(table.history, Versions):
             names = table.history.versions
             key = [name for name in key if name != names.from_]
@@ -78,44 +124,11 @@ def _mapped(table: MappedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
     columns = (*table.column_names, *(name for name in CARRIED if name in rows.columns and name not in table.column_names))
     raw = [name for name in rows.columns if name.startswith(RAW)]
     outcomes = Metrics(rows, *outcome_counts())
-    rows = outcomes.rows.where(F.col(OUTCOME).isin(KEPT, QUARANTINED))
-    rows = rows.select(*(quoted(name) for name in columns), OUTCOME, REASONS, *(quoted(name) for name in raw))
+    is_needed = F.col(OUTCOME).isin(KEPT, QUARANTINED)
+    beside = [name for name in rows.columns if name in {AT, SOURCE, STAYS} or name.startswith((ORDER, OWN))] if keep_best else []
+    rows = outcomes.rows.where(is_needed | F.col(STAYS) if keep_best else is_needed)
+    rows = rows.select(*(quoted(name) for name in (*columns, OUTCOME, REASONS, *raw, *beside)))
     return Labelled(rows, columns, rules, tuple(read), broken, outcomes)
-
-
-def _source_rows(table: MappedTable, source: TableSource, inputs: Mapping[str, DataFrame]) -> DataFrame:
-    """Return the source's rows: text cleansed, JSON read, arrays exploded; the untouched values beside them."""
-    rows = inputs[source.table]
-    types = dict(rows.dtypes)
-    untouched = {f"{RAW}{name}": F.col(quoted(name)) for name in types}
-    business = [name for name in types if not name.startswith("_")]
-    text = {}
-    if table.text and set(FILE_TECHNICAL) <= set(types):
-        text = {name: cleansed(name, table.text) for name in business if types[name] == "string"}
-    json = {name: parsed(F.col(quoted(name)), one) for name, one in source.parse_json.items()}
-    same = {}
-    if isinstance(table.dedupe, ExactRepeats):
-        same = {f"__same_{name}": text[name] if name in text else F.col(quoted(name)) for name in business}
-    rows = rows.withColumns(untouched | text | json | same)
-    if source.explode:
-        position = source.explode.position or AT
-        item = source.explode.as_
-        rows = rows.select("*", F.posexplode(F.col(quoted(source.explode.column))).alias(AT, item))
-        rows = rows.withColumns(
-            {AT: F.col(AT) + 1, position: F.col(AT) + 1, f"{RAW}{item}": F.col(quoted(item)), f"{RAW}{position}": F.col(AT) + 1}
-        )
-    return rows
-
-
-def _joined(rows: DataFrame, table: MappedTable | GroupedTable, inputs: Mapping[str, DataFrame]) -> DataFrame:
-    """Return the rows with the columns that the table's joins take, and a flag for each join that must match."""
-    flags = iter([rule.flag for rule in rules_of(table) if rule.kind == "match"])
-    for join in table.joins:
-        rows = with_taken(rows, inputs[join.table], join.on, join.take)
-        if join.missing == "drop":
-            rows = rows.withColumn(next(flags), F.col(MATCHED).isNull())
-        rows = rows.drop(MATCHED)
-    return rows
 
 
 def _ready_to_compare(rows: DataFrame, table: MappedTable, source_number: int) -> DataFrame:
@@ -136,32 +149,80 @@ def _only_if_quarantined(rows: DataFrame) -> DataFrame:
 
 
 @labelled.register(GroupedTable)
-def _grouped(table: GroupedTable, inputs: Mapping[str, DataFrame]) -> Labelled:
+def _grouped(table: GroupedTable, inputs: Mapping[str, DataFrame], part: Part = WHOLE, *, keep_best: bool = False) -> Labelled:  # noqa: ARG001 - groups have no best row
     rules = rules_of(table)
-    read = counted(inputs[table.source])
-    rows = _with_conditions(_joined(read.rows, table, inputs), table)
+    given = part.added.now if part.added else inputs[table.source]
+    if part.groups is not None:
+        plain = _plain_keys(table, given)
+        given = part_of(given, plain, part.groups.select(*map(quoted, plain)).distinct()) if plain else given
+    read = counted(given)
+    rows = _with_conditions(joined(read.rows, table, inputs), table)
     rows = rows.withColumn(OUTCOME, outcome(rules))
     is_in = F.count_if(F.col(OUTCOME) == KEPT).alias("grouped")
     broken = Metrics(rows, is_in, F.count_if(F.col(OUTCOME) == DROPPED).alias(DROPPED), *rule_counts(rules))
-    rows = broken.rows.where(F.col(OUTCOME) == KEPT)
-    if table.periods:
-        rows = by_period(rows, table.periods)
-    keys = {column.name: F.expr(column.expr) for column in table.columns if column.expr}
-    rows = rows.withColumns(keys) if keys else rows
-    measures = [column for column in table.columns if column.measure]
-    direct = [F.expr(column.measure).alias(column.name) for column in measures if column.measure and aggregates(column.measure)]
-    groups = rows.groupBy(*(quoted(name) for name in table.group_by))
-    result = groups.agg(*direct) if direct else rows.select(*(quoted(name) for name in table.group_by)).distinct()
-    for column in measures:
+    rows = _with_keys(broken.rows.where(F.col(OUTCOME) == KEPT), table)
+    if part.groups is not None:
+        rows = part_of(rows, table.group_by, part.groups)
+    result = _measured(rows, table)
+    is_left = F.lit(True)
+    if part.added:
+        result = _summed(result, table, part.added)
+        is_left = F.col(quoted(part.added.sums.rows)) > 0
+    for column in table.columns:
         if column.measure and not aggregates(column.measure):
             result = result.withColumn(column.name, F.expr(column.measure))
-    result = _typed(result, table).withColumn(OUTCOME, F.lit(KEPT)).withColumn(REASONS, F.lit(None).cast(REASONS_TYPE))
+    result = (
+        _typed(result, table)
+        .withColumn(OUTCOME, F.when(is_left, KEPT).otherwise(EMPTIED))
+        .withColumn(REASONS, F.lit(None).cast(REASONS_TYPE))
+    )
     outcomes = Metrics(result, *outcome_counts())
     return Labelled(outcomes.rows, table.column_names, rules, (read,), broken, outcomes)
 
 
+def _measured(rows: DataFrame, table: GroupedTable) -> DataFrame:
+    """Return the groups with their measures over rows; not those that are made of other measures."""
+    direct = [F.expr(column.measure).alias(column.name) for column in table.columns if column.measure and aggregates(column.measure)]
+    keys = [quoted(name) for name in table.group_by]
+    return rows.groupBy(*keys).agg(*direct) if direct else rows.select(*keys).distinct()
+
+
+def _summed(now: DataFrame, table: GroupedTable, added: Added) -> DataFrame:
+    """Return the groups whose measures change, with what they come to; a group without rows too."""
+    rows = _with_conditions(joined(added.before, table, added.then), table).where(outcome(rules_of(table)) == KEPT)
+    keys, names = [quoted(name) for name in table.group_by], added.sums.measures
+    less = _measured(_with_keys(rows, table), table).withColumns({name: -F.col(quoted(name)) for name in names})
+    deltas = now.unionByName(less).groupBy(*keys).agg(*(F.sum(quoted(name)).alias(name) for name in names))
+    deltas = deltas.where(any_of(F.col(quoted(name)) != 0 for name in names))
+    there = added.there.select(*(F.col(quoted(name)).alias(f"__there_{name}") for name in (*table.group_by, *names)))
+    same = [F.col(quoted(name)).eqNullSafe(F.col(quoted(f"__there_{name}"))) for name in table.group_by]
+    sums = {name: F.coalesce(F.col(quoted(f"__there_{name}")), F.lit(0)) + F.col(quoted(name)) for name in names}
+    return deltas.join(there, same, "left").withColumns(sums)
+
+
+def groups_of(rows: DataFrame, table: GroupedTable, inputs: Mapping[str, DataFrame]) -> DataFrame:
+    """Return the groups that rows of the source belong to, repeats and all."""
+    found = _with_conditions(joined(rows, table, inputs), table).where(outcome(rules_of(table)) == KEPT)
+    return _with_keys(found, table).select(*(quoted(name) for name in table.group_by))
+
+
+def _with_keys(rows: DataFrame, table: GroupedTable) -> DataFrame:
+    """Return the rows once for each group that they belong to, with what names the group."""
+    if table.periods:
+        rows = by_period(rows, table.periods)
+    keys = {column.name: F.expr(column.expr) for column in table.columns if column.expr}
+    return rows.withColumns(keys) if keys else rows
+
+
+def _plain_keys(table: GroupedTable, rows: DataFrame) -> list[str]:
+    """Return the columns of the groups that the source's rows have as they are."""
+    made = {column.name for column in table.columns if column.expr} | {name for join in table.joins for name in join.take}
+    made |= {"period_type", "period_start"} if table.periods else set()
+    return [name for name in table.group_by if name in rows.columns and name not in made]
+
+
 @labelled.register(QueryTable)
-def _queried(table: QueryTable, inputs: Mapping[str, DataFrame]) -> Labelled:
+def _queried(table: QueryTable, inputs: Mapping[str, DataFrame], part: Part = WHOLE, *, keep_best: bool = False) -> Labelled:  # noqa: ARG001 - a query is worked out whole
     rules = rules_of(table)
     for name in table.inputs:
         inputs[name].createOrReplaceTempView(quoted(name))

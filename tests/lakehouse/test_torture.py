@@ -9,6 +9,8 @@ import csv
 import io
 import json
 import random
+from datetime import timezone
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,12 +19,14 @@ from framework.lakehouse.landing import find_files
 from framework.lakehouse.read import read_files
 from framework.plan.steps import Load
 from framework.spec.table import FileTable
-from framework.transforms.files import gathered
+from framework.transforms.files import counts_by_file, gathered
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyspark.sql import Row, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
+
+    from framework.lakehouse.read import Batch
 
 TABLE = FileTable.model_validate(
     {
@@ -86,6 +90,7 @@ FILES: dict[str, bytes] = {
     "many_rows.csv": b"a,b,c\n" + b"".join(f"{i},y,z\n".encode() for i in range(20_000)),
     "spaces.csv": b"a,b,c\n 1 ,  2,3  \n",
     "comment_signs.csv": b"a,b,c\n#1,2,3\n//4,5,6\n",
+    "a + b %20#[1]{x}?é.csv": b"a,b,c\n1,2,3\n",
     "backslashes.csv": b'a,b,c\n1,C:\\temp\\,3\n2,"\\",4\n',
     **{f"wild_{seed}.csv": wild(seed).encode() for seed in range(6)},
 }
@@ -104,19 +109,42 @@ def there(content: bytes) -> list[tuple[str | None, ...]]:
     return [tuple(_with_plain_breaks(row.get(name)) for name in ("a", "b", "c")) for row in rows]
 
 
-@pytest.fixture(scope="module")
-def read(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[Row]], dict[str, int]]:
+@pytest.fixture(scope="module", params=[1000, 0], ids=["one by one", "together"])
+def read(
+    request: pytest.FixtureRequest, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, list[Row]], dict[str, int]]:
     """Return the rows of every file, all read in one load, and how many of each are ragged."""
     landing: Path = tmp_path_factory.mktemp("landing")
     for name, content in {**FILES, **{name: one[0] for name, one in RAGGED.items()}}.items():
         (landing / name).write_bytes(content)
     new, refused = find_files(landing, TABLE, ())
     assert refused == ()
-    rows, metrics = gathered(read_files(spark, TABLE, Load(1, "load", "2024-01-01T00:00:00+00:00", new, -1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("framework.lakehouse.read._FEW", request.param)
+        batches = read_files(spark, TABLE, Load(1, "load", "2024-01-01T00:00:00+00:00", new, -1))
+    assert (len(batches) == len(new)) == bool(request.param)
+    rows, metrics = gathered([batch.rows for batch in batches])
     by_file: dict[str, list[Row]] = {}
     for row in rows.collect():
         by_file.setdefault(row["_source_file"], []).append(row)
-    return by_file, {name: one.values()["ragged"] for name, one in metrics.items()}
+    counts = (
+        counts_by_file(rows_of(batches))
+        if not request.param
+        else {batch.files[0].name: one.values() for batch, one in zip(batches, metrics, strict=True)}
+    )
+    assert {name: one["rows"] for name, one in counts.items() if one["rows"]} == {name: len(found) for name, found in by_file.items()}
+    modified = {file.name: file.modified_ns // 1000 for file in new}
+    assert all(
+        int(row["_source_modified"].replace(tzinfo=timezone.utc).timestamp() * 1e6) - modified[name] in {-1, 0, 1}
+        for name, found in by_file.items()
+        for row in found
+    )
+    return by_file, {name: one["ragged"] for name, one in counts.items()}
+
+
+def rows_of(batches: list[Batch]) -> DataFrame:
+    """Return the rows of all batches."""
+    return reduce(lambda one, other: one.unionByName(other), (batch.rows for batch in batches))
 
 
 def cells(rows: list[Row]) -> list[tuple[str | None, ...]]:

@@ -1,0 +1,1 @@
+"""Made-up histories of a warehouse, held against tables made from scratch."""

@@ -28,9 +28,10 @@ check: .venv/ready  ## format, lint, types, layers, contracts, and the tests tha
 docs: .venv/ready  ## write editor schemas, the contract reference and the pages of problem codes
 	@$(BIN)/python -m docs.generate
 
-bench: .venv/ready  ## measure `validate`, then full runs of 100,000 and 500,000 orders
+bench: .venv/ready  ## measure `validate`, full runs, and the engine against the same product written by hand
 	@$(BIN)/python benchmarks/validate.py
 	@$(BIN)/python benchmarks/full_run.py
+	@$(BIN)/python benchmarks/compare.py
 
 format: .venv/ready  ## format the code
 	@$(BIN)/python -m ruff format .

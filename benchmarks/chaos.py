@@ -34,22 +34,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--moments", type=int, help="how many of the moments to try, chosen by the seed; all unless said")
+    parser.add_argument("--project", choices=["library", "model"], default="library")
     options = parser.parse_args()
+    rng = random.Random(options.seed)  # noqa: S311 - the same moments and kills every time
     with tempfile.TemporaryDirectory() as folder:
-        root, truth = prepared(Path(folder))
-        wrong = every_moment(Path(folder), root, truth) + random_kills(Path(folder), root, truth, options.kills, options.seed)
+        root, truth = prepared(Path(folder), options.project)
+        wrong = every_moment(Path(folder), root, truth, rng, options.moments)
+        wrong += random_kills(Path(folder), root, truth, rng, options.kills)
     sys.exit(f"{wrong} reruns ended elsewhere." if wrong else 0)
 
 
-def prepared(folder: Path) -> tuple[Path, dict[str, list[str]]]:
-    """Return a library with one delivery taken in and one lying there, and what its tables hold in the end."""
+def deliver_parcels(landing: Path, number: int) -> None:
+    """Deliver much of the model project's files, then little: corrections, orphans that arrive, new rows."""
+    landing.mkdir(exist_ok=True)
+    codes = "abcdefghij"[: 9 if number == 1 else 10]
+    depots = [f"{code},Depot {code},{i % 3},2024-01-0{1 + i % 9}" for i, code in enumerate(codes) if number == 1 or i >= 8]
+    items = '"[{""sku"": ""SKU"", ""qty"": ""2"", ""price"": ""1.50"", ""label"": ""red""}, {""sku"": ""x"", ""qty"": ""1""}]"'
+    parcels = [
+        f"{i},{'abcdefghij'[i % 10]},2024-0{1 + i % 6}-11,{items.replace('SKU', 'xyz'[i % 3])}"
+        for i in (range(60) if number == 1 else (3, 9, 61, 62))
+    ]
+    scans = [f"{i},{'abcdefghij'[i % 10]},2024-03-01" for i in (range(60) if number == 1 else (5, 61, 61))]
+    for name, header, lines in (
+        ("depots", "code,name,region,since", depots),
+        ("parcels", "parcel,depot,sent,contents", parcels),
+        ("scans", "parcel,place,seen", scans),
+    ):
+        (landing / f"{name}{number}.csv").write_text("\n".join([header, *lines]) + "\n")
+
+
+PROJECTS = {"library": (ROOT / "tests/library", deliver), "model": (ROOT / "tests/model/project", deliver_parcels)}
+
+
+def prepared(folder: Path, name: str) -> tuple[Path, dict[str, list[str]]]:
+    """Return a project with one delivery taken in and one lying there, and what its tables hold in the end."""
     spark = start_session({"spark.sql.shuffle.partitions": "2"})
-    root, done = folder / "library", folder / "done"
+    root, done = folder / "project", folder / "done"
+    place, deliver_to = PROJECTS[name]
     for part in ("contracts", "metadata"):
-        shutil.copytree(ROOT / "tests/library" / part, root / part)
-    deliver(root / "landing", 1)
+        shutil.copytree(place / part, root / part)
+    deliver_to(root / "landing", 1)
     runner.run(Lakehouse(read_project(root), "local"), "all")
-    deliver(root / "landing", 2)
+    deliver_to(root / "landing", 2)
     shutil.copytree(root, done)
     runner.run(Lakehouse(read_project(done), "local"), "all")
     return root, held(spark, done)
@@ -66,13 +93,14 @@ def is_right(root: Path, truth: dict[str, list[str]], told: str) -> bool:
     return False
 
 
-def every_moment(folder: Path, root: Path, truth: dict[str, list[str]]) -> int:
+def every_moment(folder: Path, root: Path, truth: dict[str, list[str]], rng: random.Random, most: int | None) -> int:
     """Return how many moments a rerun did not mend."""
     copy = folder / "copy"
     shutil.copytree(root, copy)
     count = moments(lambda: runner.run(Lakehouse(read_project(copy), "local"), "all"))
     wrong = 0
-    for moment in range(count):
+    chosen = sorted(rng.sample(range(count), most)) if most is not None and most < count else range(count)
+    for moment in chosen:
         shutil.rmtree(copy)
         shutil.copytree(root, copy)
         try:
@@ -81,13 +109,12 @@ def every_moment(folder: Path, root: Path, truth: dict[str, list[str]]) -> int:
         except KilledError:
             pass
         wrong += not is_right(copy, truth, f"moment {moment} of {count}")
-    print(f"{count} moments, {wrong} reruns ended elsewhere", flush=True)
+    print(f"{len(chosen)} of {count} moments, {wrong} reruns ended elsewhere", flush=True)
     return wrong
 
 
-def random_kills(folder: Path, root: Path, truth: dict[str, list[str]], kills: int, seed: int) -> int:
+def random_kills(folder: Path, root: Path, truth: dict[str, list[str]], rng: random.Random, kills: int) -> int:
     """Return how many killed processes a rerun did not mend."""
-    rng = random.Random(seed)  # noqa: S311 - the same kills every time
     wrong = killed = 0
     seconds = 12.0
     for number in range(kills):

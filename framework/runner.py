@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
 from framework.lakehouse.faults import tried
-from framework.lakehouse.landing import unclaimed_files
+from framework.lakehouse.landing import is_as_listed, unclaimed_files
 from framework.lakehouse.lock import locked
 from framework.lakehouse.read import empty_rows, read_files
 from framework.lakehouse.session import start_session
@@ -40,13 +40,13 @@ from framework.spec.table import MENDED, ROW_PLACE, FileTable, MappedTable
 from framework.transforms.files import counts_by_file, gathered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from pyspark.sql import SparkSession
 
     from framework.lakehouse.lakehouse import Lakehouse
-    from framework.plan.steps import Plan, Step
+    from framework.plan.steps import DeliveredFile, Plan, Step
     from framework.spec.project import Project
     from framework.spec.table import Table
     from framework.transforms.rows import Counts
@@ -81,6 +81,7 @@ class TableReport:
     quarantined: int = 0
     dropped: int = 0
     grouped: int | None = None
+    shifted: int = 0
     rules: dict[str, dict[str, int | str]] = field(default_factory=dict)
     files: list[FileReport] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
@@ -300,6 +301,8 @@ class _Run:
             counts |= counts_by_file(batch.rows) if len(batch.files) > 1 else {batch.files[0].name: one.values()}
         nothing, drifts = {"rows": 0, "ragged": 0}, self._drifts(report.table, load)
         found = [(file.name, counts.get(file.name, nothing)) for file in load.files]
+        for file in load.files:
+            drifts[file.name] += _faults_of_delivery(file, is_ragged=bool(counts.get(file.name, nothing)["ragged"]))
         files = [FileReport(name, one["rows"], one["ragged"], drifts[name]) for name, one in found]
         total = sum(file.rows for file in files)
         self.state.write_load(report.table, replace(load, closed=True, rows={file.name: file.rows for file in files}))
@@ -338,6 +341,14 @@ class _Run:
         return replace(report, outcome="done", reason=step.because)
 
 
+def _faults_of_delivery(file: DeliveredFile, *, is_ragged: bool) -> Iterator[str]:
+    """Yield what tells that a file was not delivered as a whole."""
+    if is_ragged and not file.ends_with_line:
+        yield "its last line has no end: it may have been cut off"
+    if not is_as_listed(file):
+        yield "it changed while it was read; the next run loads it as it is then"
+
+
 def _version(tables: Tables, name: str) -> int:
     version = tables.version(name)
     return -1 if version is None else version
@@ -356,6 +367,7 @@ def _with_counts(report: TableReport, counts: Counts, project: Project) -> Table
         quarantined=counts.quarantined,
         dropped=counts.dropped,
         grouped=counts.grouped,
+        shifted=counts.shifted,
         rules=told,
     )
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from framework import runner
 from framework.cli import app
 from framework.lakehouse.lakehouse import Lakehouse
+from framework.lakehouse.tables import FolderTables
 from framework.plan.steps import Load, LoadFiles
 from framework.spec.project import read_project
 from framework.transforms.columns import mapped
@@ -167,6 +168,41 @@ class TestDeliveries:
         status = lakepact("status", "--project", library).output
         assert "lent_required" in status
         assert "Waiting for a run: 0 steps" in status
+
+    def test_what_is_odd_about_a_file_is_said(self, library: Path, spark: SparkSession) -> None:
+        landing = library / "landing"
+        (landing / "loans_1.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\n2\tc1")
+        (landing / "loans_2.tsv").write_text("card\tbarcode\tlent\tbranch\tshelf\nc1\t3\t01/02/2024\tN\tA\n")
+        (landing / "loans_3.tsv").write_text(HEADER + "c1\t4\tN\t01/02/2024\n")
+        result = lakepact("run", "all", "--project", library)
+        assert result.exit_code == 0
+        assert "loans_1.tsv: its last line has no end: it may have been cut off" in result.output
+        assert "loans_2.tsv: the column shelf is not in the contract: kept in _rescued" in result.output
+        assert "loans_2.tsv: its columns come in another order than in the file before" in result.output
+        assert "loans_3.tsv: the column shelf is gone since the file before" in result.output
+        assert "1 rows of silver_loans have several values that cannot be read; their fields may be shifted" in result.output
+        record = json.loads(max((library / "warehouse/_lakepact/runs").glob("*.json")).read_text())
+        files = next(one for one in record["tables"] if one["table"] == "bronze_loans")["files"]
+        assert [len(file["drift"]) for file in files] == [1, 2, 2]
+        assert rows(spark, library, "bronze_loans") == 4
+
+    def test_a_file_that_changes_while_it_is_read_is_said_and_loaded_again(
+        self, spark: SparkSession, library: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (library / "landing/loans.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\n")
+        append = FolderTables.append
+
+        def growing(self: FolderTables, table: str, found: DataFrame, once: tuple[str, int] | None = None) -> None:
+            append(self, table, found, once)
+            if table == "bronze_loans":
+                with (library / "landing/loans.tsv").open("a") as file:
+                    file.write("2\tc1\t01/02/2024\tN\n")
+
+        monkeypatch.setattr(FolderTables, "append", growing)
+        assert "it changed while it was read; the next run loads it as it is then" in lakepact("run", "all", "--project", library).output
+        monkeypatch.undo()
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        assert rows(spark, library, "silver_loans") == 2
 
     def test_nothing_delivered_is_no_failure(self, spark: SparkSession, library: Path) -> None:
         (library / "landing/members.tsv").unlink()
@@ -396,6 +432,22 @@ class TestOnlyWhatChanged:
         (library / "landing/loans_2.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tS\n")
         assert lakepact("run", "all", "--project", library).exit_code == 0
         assert (self.report(library, "silver_loans")["how"], self.report(library, "silver_loans")["read"]) == ("whole", 4)
+
+    def test_what_can_no_longer_be_told_is_worked_out_whole(self, spark: SparkSession, library: Path) -> None:
+        lines = "".join(f"{number}\tc1\t01/02/2024\tN\n" for number in range(9))
+        (library / "landing/loans.tsv").write_text(HEADER + lines)
+        assert lakepact("run", "all", "--project", library).exit_code == 0
+        (library / "landing/loans_2.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tS\n")
+        assert lakepact("run", "bronze", "--project", library).exit_code == 0
+        assert lakepact("run", "silver", "--project", library).exit_code == 0
+        # Maintenance removes what the table was before.
+        for path in (library / "warehouse/silver_loans").rglob("*.parquet"):
+            if "_change_data" in path.parts:
+                path.unlink()
+        assert lakepact("run", "gold", "--project", library).exit_code == 0
+        assert self.report(library, "gold_loans")["how"] == "whole"
+        shown = spark.read.format("delta").load(str(library / "warehouse/gold_loans"))
+        assert shown.where("period_type = 'year'").agg({"loans": "sum"}).collect()[0][0] == 9
 
     def test_what_somebody_else_wrote_into_a_table_is_put_right(self, spark: SparkSession, library: Path) -> None:
         (library / "landing/loans.tsv").write_text(HEADER + "1\tc1\t01/02/2024\tN\n2\tc1\t01/02/2024\tN\n")

@@ -95,6 +95,9 @@ def print_report(report: RunReport) -> None:
     _print_rules(report)
     for one in report.tables:
         _print_files(one)
+        if one.shifted:
+            told = f"{one.shifted} rows of {one.table} have several values that cannot be read; their fields may be shifted"
+            err.print(f"\n[yellow]{escape(told)}[/]", highlight=False)
         if one.outcome in {"failed", "skipped"}:
             err.print(f"\n[bold red]{one.outcome}[/] {escape(one.table)}: {escape(one.reason)}", highlight=False, soft_wrap=True)
     for name in report.unclaimed:

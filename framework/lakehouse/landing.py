@@ -12,7 +12,7 @@ import fnmatch
 import io
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,7 +123,7 @@ def _looked_into(file: DeliveredFile, table: FileTable) -> DeliveredFile | Refus
     fault = _fault_of(header, table)
     if fault:
         return RefusedFile(file.name, *fault)
-    return DeliveredFile(file.name, file.path, file.size, file.modified_ns, header)
+    return replace(file, header=header, ends_with_line=seen.ends_with_line)
 
 
 def _header(path: Path, files: Files) -> tuple[str, ...]:
@@ -164,6 +164,7 @@ class _Seen:
     nul: int | None
     ends: int
     windows_ends: int
+    ends_with_line: bool
 
 
 def _looked_through(path: Path, quote: str) -> _Seen:
@@ -187,7 +188,7 @@ def _looked_through(path: Path, quote: str) -> _Seen:
                 start = done - waiting + error.start
                 raise UnicodeDecodeError("utf-8", error.object[error.start : error.start + 1], start, start + 1, error.reason) from None
             if not chunk:
-                return _Seen(quotes, nul, ends, windows)
+                return _Seen(quotes, nul, ends, windows, last in {b"\n", b"\r", b""})
             quotes += chunk.count(quote.encode()) if quote else 0
             ends += chunk.count(b"\n")
             windows += chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))

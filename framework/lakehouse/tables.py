@@ -296,7 +296,8 @@ def _properties(columns: Iterable[str]) -> dict[str, str]:
     Names that parquet does not take, such as those with blanks, are mapped; Delta keeps no change feed for such a table.
     """
     told = {"delta.columnMapping.mode": "name"} if _is_mapped(columns) else {"delta.enableChangeDataFeed": "true"}
-    return {"delta.enableDeletionVectors": "true"} | told
+    # Many small loads leave many small files: Delta puts fifty of them together after a commit.
+    return {"delta.enableDeletionVectors": "true", "delta.autoOptimize.autoCompact": "true"} | told
 
 
 def _is_mapped(columns: Iterable[str]) -> bool:

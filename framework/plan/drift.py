@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def drift(table: FileTable, header: Sequence[str], before: Sequence[str] = ()) -> Iterator[str]:
-    """Yield what a reader of the log should know of a file's columns; `before` is the header of the file before, if any."""
+    """Yield what a reader of the log should know of a file's columns; `before` is the header of the file before, if any.
+
+    An optional column that is missing again, as in the file before, is no news.
+    """
     there = {name.lower() for name in header}
     declared = {column.name.lower() for column in table.columns}
     unknown = [name for name in header if name.lower() not in declared]
@@ -23,12 +26,11 @@ def drift(table: FileTable, header: Sequence[str], before: Sequence[str] = ()) -
     if unknown:
         what = "kept in _rescued" if table.files.unknown_columns == "rescue" else "left out"
         yield f"{_columns(unknown)} not in the contract: {what}"
+    earlier = {name.lower() for name in before}
     for name in missing:
         near = get_close_matches(name, unknown, n=1)
-        yield f"{_columns([name])} missing, and null" + (f"; it may be called {near[0]} now" if near else "")
-    if not before:
-        return
-    earlier = {name.lower() for name in before}
+        if near or name.lower() in earlier:
+            yield f"{_columns([name])} missing, and null" + (f"; it may be called {near[0]} now" if near else "")
     gone = [name for name in before if name.lower() not in there and name.lower() not in declared]
     if gone:
         yield f"{_columns(gone)} gone since the file before"

@@ -61,8 +61,9 @@ def scope_of(table: MappedTable, tables: Mapping[str, Table]) -> Scope | None:
         begins = table.history.versions.from_ if isinstance(table.history, Versions) else None
         candidates = [name for name in table.dedupe.key if name != begins]
     elif isinstance(table.dedupe, ExactRepeats):
+        # What has to be read out of JSON first costs more than it tells.
         plain = [column for column in table.columns if "<" not in column.type]
-        candidates = [column.name for column in sorted(plain, key=lambda column: not column.required)]
+        candidates = [column.name for column in sorted(plain, key=lambda column: (_of_json(table, column), not column.required))]
     else:
         candidates = _of_source(table, tables)
     found = [name for name in candidates if _tells_early(table, name)]
@@ -111,8 +112,8 @@ def sums_of(table: GroupedTable, tables: Mapping[str, Table], may_be_null: Calla
 def _call(measure: str) -> tuple[str, str] | None:
     """Return function and argument of `sum(x)`, `count(*)`, `count(x)` or `count(distinct x)`; None of anything else.
 
-    >>> _call("count(distinct order_number)"), _call("sum(a * b)")
-    (('count distinct', 'order_number'), None)
+    >>> _call("count(distinct a)"), _call("sum(a * b)")
+    (('count distinct', 'a'), None)
     """
     tree = parsed(measure)
     name, arguments = name_of(tree), list(tree.expressions)
@@ -186,6 +187,10 @@ def _reduced(table: MappedTable, names: Iterable[str], *, explode: bool = True, 
         sources.append(source.model_copy(update={"parse_json": json, "explode": source.explode if explode else None}))
     update = {"columns": columns, "checks": [], "joins": [], "dedupe": None, "history": "current"}
     return table.model_copy(update=update | ({"source": sources[0]} if table.source else {"sources": sources}))
+
+
+def _of_json(table: MappedTable, column: MappedColumn) -> bool:
+    return any(_reads(column, source) & set(source.parse_json) for source in table.all_sources)
 
 
 def _reads(column: MappedColumn, source: TableSource) -> set[str]:

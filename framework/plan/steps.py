@@ -14,6 +14,8 @@ class DeliveredFile:
     size: int
     modified_ns: int
     header: tuple[str, ...] = ()
+    ends_with_line: bool = True
+    """Whether the last line has an end."""
 
     @property
     def identity(self) -> tuple[str, int, int]:
@@ -63,6 +65,7 @@ class Built:
     quarantined: int = 0
     """Rows in quarantine; `by_rule` says how many broke which rule."""
     by_rule: dict[str, int] = field(default_factory=dict)
+    quarantine_version: int = -1
     columns: dict[str, str] = field(default_factory=dict)
     """Types by name."""
     replaced: int = 0

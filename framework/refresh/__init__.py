@@ -51,7 +51,8 @@ def refresh(place: Place, step: RefreshTable, judge: Callable[[Counts], str | No
     if missing:
         raise RunError(f"{', '.join(missing)} does not exist yet; run the layer before, or `all`.")
     whole = _Job(place, step.table, whole_work(place, table), versions, before, judge)
-    if step.is_whole or before is None:
+    # A run that was killed between the two commits has left a quarantine that the table knows nothing of.
+    if step.is_whole or before is None or before.quarantine_version != place.version(f"{step.table}_quarantine"):
         return _worked_out(whole)
     if versions == before.inputs:
         return Refreshed("none of its inputs changed after all", versions)
@@ -114,6 +115,7 @@ def _put_in_place(job: _Job, result: Labelled, counts: Counts, written: DataFram
         version,
         quarantined=quarantined,
         by_rule=by_rule,
+        quarantine_version=place.version(f"{name}_quarantine"),
         columns=outline_of(place.project.tables[name]).columns,
         replaced=version if before is None else before.replaced,
         rewritten=version if published.is_replaced or before is None else before.rewritten,

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from framework.transforms.scope import net, part_of, scopes_in, scopes_needing, 
 from framework.transforms.table import WHOLE, Added, Part, groups_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from pyspark.sql import DataFrame
 
@@ -97,20 +98,11 @@ def needed_work(place: Place, table: Table, before: Built) -> Work | None:
 
 
 def _scopes(place: Place, table: MappedTable, scope: Scope, before: Built, changed: Mapping[str, int]) -> Work | None:
-    found: list[DataFrame] = []
-    used = {source.table for source in table.all_sources}
-    for number, source in enumerate(table.all_sources):
-        if source.table in changed:
-            rows = place.changes(source.table, changed[source.table]).drop(CHANGE)
-            found.append(scopes_in(rows, scope, number))
-    for name, since in changed.items():
-        needs = needs_of(table, scope, name)
-        if needs is None or (not needs and name not in used):
-            return whole_work(place, table)
-        for one in needs:
-            keys = net(place.changes(name, since), [*one.on.values(), *one.take]).select(*one.on.values()).distinct()
-            for number, source in enumerate(table.all_sources):
-                found.append(scopes_needing(place.tables.read(source.table), scope, number, one, keys))
+    found = _touched_scopes(place, table, scope, changed)
+    if found is None:
+        return whole_work(place, table)
+    if not found:
+        return None
     touched, count = place.staged(f"{table.table} touched", _union(found).distinct())
     if not count:
         return None
@@ -118,6 +110,25 @@ def _scopes(place: Place, table: MappedTable, scope: Scope, before: Built, chang
         return whole_work(place, table)
     sources = [source_part(place.tables.read(source.table), scope, number, touched) for number, source in enumerate(table.all_sources)]
     return Work(Part(sources=sources), scope.columns, touched)
+
+
+def _touched_scopes(place: Place, table: MappedTable, scope: Scope, changed: Mapping[str, int]) -> list[DataFrame] | None:
+    """Return the scopes that changes touch, repeats and all; None where it cannot be told which."""
+    sources = list(enumerate(table.all_sources))
+    found = [
+        scopes_in(place.changes(source.table, changed[source.table]).drop(CHANGE), scope, number)
+        for number, source in sources
+        if source.table in changed
+    ]
+    for name, since in changed.items():
+        needs = needs_of(table, scope, name)
+        if needs is None or (not needs and all(source.table != name for _, source in sources)):
+            return None
+        for one in needs:
+            keys = _changed_keys(place, table.table, (name, since), one.on.values(), one.take)
+            if keys is not None:
+                found += [scopes_needing(place.tables.read(source.table), scope, number, one, keys) for number, source in sources]
+    return found
 
 
 def _contest(place: Place, table: MappedTable, before: Built, changed: Mapping[str, int]) -> Work:
@@ -134,22 +145,12 @@ def _contest(place: Place, table: MappedTable, before: Built, changed: Mapping[s
 
 def _groups(place: Place, table: GroupedTable, before: Built, changed: Mapping[str, int]) -> Work | None:
     now, then = place.inputs(table), place.inputs(table, before.inputs)
-    came: list[DataFrame] = []
-    went: list[DataFrame] = []
-    if table.source in changed:
-        feed = place.changes(table.source, changed[table.source])
-        came.append(feed.where(F.col(CHANGE) > 0).drop(CHANGE))
-        went.append(feed.where(F.col(CHANGE) < 0).drop(CHANGE))
-    there = set(now[table.source].columns)
-    for join in table.joins:
-        if join.table not in changed:
-            continue
-        if not there.issuperset(join.on):
-            return whole_work(place, table)
-        keys = net(place.changes(join.table, changed[join.table]), [*dict.fromkeys([*join.on.values(), *join.take.values()])])
-        keys = keys.select(*join.on.values()).distinct()
-        came.append(matching(now[table.source], keys, join.on))
-        went.append(matching(then[table.source], keys, join.on))
+    moved = _moved(place, table, changed, now[table.source], then[table.source])
+    if moved is None:
+        return whole_work(place, table)
+    came, went = moved
+    if not came:
+        return None
     sums = sums_of(table, place.project.tables, place.project.lineage.may_be_null)
     if sums:
         values = _union(rows.select(quoted(sums.by)) for rows in (*came, *went)).distinct()
@@ -164,6 +165,37 @@ def _groups(place: Place, table: GroupedTable, before: Built, changed: Mapping[s
     if count > _MOST_TOUCHED * before.rows:
         return whole_work(place, table)
     return Work(Part(groups=touched), tuple(table.group_by), touched)
+
+
+def _moved(
+    place: Place, table: GroupedTable, changed: Mapping[str, int], now: DataFrame, then: DataFrame
+) -> tuple[list[DataFrame], list[DataFrame]] | None:
+    """Return the source's rows that may belong to other groups now, as they are and as they were; None where it cannot be told."""
+    came: list[DataFrame] = []
+    went: list[DataFrame] = []
+    if table.source in changed:
+        feed = place.changes(table.source, changed[table.source])
+        came.append(feed.where(F.col(CHANGE) > 0).drop(CHANGE))
+        went.append(feed.where(F.col(CHANGE) < 0).drop(CHANGE))
+    for join in table.joins:
+        if join.table not in changed:
+            continue
+        if not set(now.columns).issuperset(join.on):
+            return None
+        keys = _changed_keys(place, table.table, (join.table, changed[join.table]), join.on.values(), join.take.values())
+        if keys is not None:
+            came.append(matching(now, keys, join.on))
+            went.append(matching(then, keys, join.on))
+    return came, went
+
+
+def _changed_keys(place: Place, table: str, other: tuple[str, int], on: Collection[str], take: Collection[str]) -> DataFrame | None:
+    """Return the keys under which a table finds other values in another, changed since a version; None where there are none."""
+    changes = net(place.changes(*other), [*dict.fromkeys([*on, *take])]).select(*map(quoted, on)).distinct()
+    # Few changes change what is taken: to know that there are none spares reading all rows that look there.
+    name = f"{table} keys {other[0]} {zlib.crc32(repr((*on, *take)).encode())}"
+    staged, count = place.staged(name, changes)
+    return staged if count else None
 
 
 def _union(parts: Iterable[DataFrame]) -> DataFrame:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from framework.spec.rules import Rule
 
-OUTCOME, REASONS, RAW, ORDER, ALL = "__outcome", "__reasons", "__raw_", "__order_", "__all"
+OUTCOME, REASONS, RAW, ORDER, ALL, SHIFTED = "__outcome", "__reasons", "__raw_", "__order_", "__all", "__shifted"
 SOURCE, AT = "__source", "__at"
 """Which of several sources a row is from, and its place in the array it was exploded from."""
 
@@ -37,6 +37,8 @@ EMPTIED = "emptied"
 OUTCOMES = (KEPT, DUPLICATE, QUARANTINED, DROPPED)
 KEY = "_key"
 """A struct beside each quarantined row: which part of its table it would belong to."""
+_SEVERAL = 2
+"""Unreadable values in one row from which on its fields may be shifted."""
 REASONS_TYPE = "array<struct<rule: string, column: string, message: string>>"
 
 
@@ -51,6 +53,8 @@ class Counts:
     dropped: int = 0
     by_rule: dict[str, int] = field(default_factory=dict)
     grouped: int | None = None
+    shifted: int = 0
+    """Rows with several values that cannot be read as their types: a field may be missing, or one too many."""
 
     @property
     def conserved(self) -> bool:
@@ -105,6 +109,7 @@ class Labelled:
         outcomes = self.outcomes.values()
         dropped = by_rule.pop(DROPPED, None)
         grouped = by_rule.pop("grouped", None)
+        shifted = by_rule.pop(SHIFTED, None)
         by_rule.pop(ALL, None)
         return Counts(
             read=sum(one.values()["rows"] for one in self.read),
@@ -114,6 +119,7 @@ class Labelled:
             dropped=outcomes[DROPPED] if dropped is None else dropped,
             by_rule={name: count for name, count in by_rule.items() if count},
             grouped=grouped,
+            shifted=shifted or 0,
         )
 
     def kept(self, written: DataFrame) -> DataFrame:
@@ -170,10 +176,17 @@ def reasons(rules: Sequence[Rule]) -> Column:
 
 
 def rule_counts(rules: Sequence[Rule]) -> list[Column]:
-    """Return one count for each rule: the rows that break it; of those left out on purpose only what left them out."""
+    """Return one count for each rule: the rows that break it; of those left out on purpose only what left them out.
+
+    And one for the rows of which several values cannot be read.
+    """
     told = [(rule, quoted(rule.flag)) for rule in rules]
     sql = [(rule, flag if rule.otherwise == "drop" else f"{flag} and {OUTCOME} <> '{DROPPED}'") for rule, flag in told]
-    return [F.expr(f"count_if({condition})").alias(rule.name) for rule, condition in sql]
+    counts = [F.expr(f"count_if({condition})").alias(rule.name) for rule, condition in sql]
+    unreadable = [f"cast({quoted(rule.flag)} as int)" for rule in rules if rule.kind == "readable"]
+    if len(unreadable) >= _SEVERAL:
+        counts.append(F.expr(f"count_if({' + '.join(unreadable)} >= {_SEVERAL})").alias(SHIFTED))
+    return counts
 
 
 def outcome_counts() -> list[Column]:

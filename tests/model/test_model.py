@@ -13,19 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from framework import runner
 from framework.lakehouse.lakehouse import Lakehouse
+from framework.lakehouse.tables import FolderTables
 from framework.spec.project import read_project
 from tests.test_chaos import KilledError, conserved, killed_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pytest
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 PROJECT = Path(__file__).parent / "project"
 
@@ -202,3 +203,31 @@ def test_a_history_ends_where_its_deliveries_alone_would(
     first: dict[str, Any], actions: list[Action], tmp_path_factory: pytest.TempPathFactory, spark: SparkSession
 ) -> None:
     check(first, actions, tmp_path_factory.mktemp("model") / "project", spark)
+
+
+def test_refused_rows_that_a_killed_run_has_written_are_not_written_twice(
+    tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path / "project", spark)
+    item = '[{"sku": "x", "qty": "1", "price": "2"}, {"sku": "y", "qty": "1", "price": "-1"}]'
+    world.deliver({"depots": [("a", "North", "1", "2024-01-05")], "parcels": [("1", "a", "2024-01-05", item)]})
+    world.run()
+    world.deliver({"parcels": [("2", "a", "2024-01-20", item)]})
+    append = FolderTables.append
+
+    def killed(self: FolderTables, table: str, rows: DataFrame, once: tuple[str, int] | None = None) -> None:
+        append(self, table, rows, once)
+        if table == "silver_goods_quarantine":
+            raise KilledError
+
+    monkeypatch.setattr(FolderTables, "append", killed)
+    with pytest.raises(KilledError):
+        runner.run(Lakehouse(read_project(world.root), "local"), "all")
+    monkeypatch.undo()
+    world.run()
+    held = world.held()
+    assert len(held["silver_goods_quarantine"]) == 2
+    assert held == world.anew()
+    built = Lakehouse(read_project(world.root), "local").state.built("silver_goods")
+    assert built is not None
+    assert (built.quarantined, built.by_rule) == (2, {"price_greater_than": 2})

@@ -27,6 +27,8 @@ FULL = ("code", "name", "region", "since", "manager")
     [
         (FULL, (), []),
         (FULL, FULL, []),
+        (FULL[:4], (), []),
+        (FULL[:4], FULL[:4], []),
         (FULL[:4], FULL, ["the column manager is missing, and null"]),
         (
             (*FULL[:4], "managers"),

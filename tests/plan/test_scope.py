@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from framework.plan.scope import is_contest, needs_of, scope_of
+from framework.plan.scope import Sums, is_contest, needs_of, scope_of, sums_of
 from framework.spec.columns import MappedColumn
 from framework.spec.project import Project, read_project
-from framework.spec.table import MappedTable
+from framework.spec.table import GroupedTable, MappedTable
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -97,3 +97,40 @@ def test_a_lookup_by_what_another_lookup_brings_cannot_be_told(model: Project) -
         {"name": "head", "type": "string", "lookup": {"table": "silver_depots", "on": {"region": "region"}, "take": "name"}}
     )
     assert needs(model, parcels.model_copy(update={"columns": [*parcels.columns, second]}), "silver_depots") is None
+
+
+@pytest.mark.parametrize(
+    ("measures", "found"),
+    [
+        ({"worth": "sum(worth)", "parcels": "count(distinct parcel)"}, Sums("parcel", ("worth", "parcels"), "parcels")),
+        ({"worth": "count(*)", "parcels": "count(distinct depot)"}, Sums("depot", ("worth", "parcels"), "worth")),
+        ({"worth": "max(price)", "parcels": "count(distinct parcel)"}, None),
+        ({"worth": "sum(worth * 2)", "parcels": "count(distinct parcel)"}, None),
+        ({"worth": "count(distinct sku)", "parcels": "count(distinct parcel)"}, None),  # rows cannot be parted by both
+        ({"worth": "sum(distinct worth)", "parcels": "count(distinct parcel)"}, None),
+        ({"worth": "sum(region)", "parcels": "count(distinct parcel)"}, None),  # comes with a join
+    ],
+)
+def test_sums_and_counts_add_up_and_nothing_else(model: Project, measures: dict[str, str], found: Sums | None) -> None:
+    regions = model.tables["gold_regions"]
+    assert isinstance(regions, GroupedTable)
+    columns = [
+        column.model_copy(update={"measure": measures[column.name]}) if column.name in measures else column for column in regions.columns
+    ]
+    assert sums_of(regions.model_copy(update={"columns": columns}), model.tables, model.lineage.may_be_null) == found
+
+
+@pytest.mark.parametrize(("type_", "adds"), [("decimal(20,2)", True), ("decimal(20,1)", False), ("double", False), ("decimal(24,4)", True)])
+def test_a_sum_adds_up_only_where_no_digit_is_lost(model: Project, type_: str, *, adds: bool) -> None:
+    regions = model.tables["gold_regions"]
+    assert isinstance(regions, GroupedTable)
+    columns = [column.model_copy(update={"type": type_}) if column.name == "worth" else column for column in regions.columns]
+    found = sums_of(regions.model_copy(update={"columns": columns}), model.tables, model.lineage.may_be_null)
+    assert (found is not None) == adds
+
+
+def test_a_measure_over_values_that_may_be_null_does_not_add_up(model: Project) -> None:
+    regions = model.tables["gold_regions"]
+    assert isinstance(regions, GroupedTable)
+    assert sums_of(regions, model.tables, lambda column: column[1] == "worth") is None, "a sum over nothing but nulls is null"
+    assert sums_of(regions, model.tables, lambda column: column[1] == "parcel") is None, "nothing tells that a group is empty"

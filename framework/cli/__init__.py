@@ -296,7 +296,7 @@ def rebuild(  # noqa: PLR0913, PLR0917 - the command's options
 ) -> None:
     """Work tables out anew from all that they read, swap them in at once, and bring what reads them up to date."""
     with _told():
-        from framework.plan.build import with_readers
+        from framework.plan.build import ALL_LAYERS, selected_tables, with_readers
         from framework.spec.table import FileTable
 
         lakehouse = _lakehouse(project, env, landing, warehouse)
@@ -306,10 +306,7 @@ def rebuild(  # noqa: PLR0913, PLR0917 - the command's options
                 f"{of_files[0]} holds what was delivered; there is nothing to make it of but the files.",
                 "read the files of one load again with `lakepact replay --load ID`; `lakepact loads` lists them.",
             )
-        for name in tables:
-            if name not in lakehouse.project.contracts:
-                raise CannotRunError(f'There is no table "{name}".', did_you_mean(name, lakehouse.project.contracts))
-        only = [*with_readers(lakehouse.project, tables)]
+        only = [*with_readers(lakehouse.project, selected_tables(lakehouse.project, ALL_LAYERS, tables))]
         report = _run(lakehouse, "all", only, quiet=form is Format.json, rebuild=tables, allow_destructive=allow_destructive)
     _tell(report, form)
 

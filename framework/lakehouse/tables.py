@@ -11,7 +11,7 @@ from framework.spec.names import TableName, literal, quoted
 from framework.spec.table import CHANGE, GOES, ROW_PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -58,7 +58,71 @@ class Tables(Protocol):
         """Append rows; with `once`, an application and a number, Delta drops a repeat."""
 
 
-class FolderTables:
+class _DeltaTables:
+    """What tables in folders and tables in a catalog have in common: all but how they are named."""
+
+    spark: SparkSession | None
+
+    def version(self, table: str) -> int | None:
+        """Return the Delta version of a table; None where there is no such table."""
+        raise NotImplementedError
+
+    def read(self, table: str, version: int | None = None) -> DataFrame:
+        """Return a table's rows."""
+        return self._load(_reading(self.spark, version), table)
+
+    def changes(self, table: str, since: int) -> DataFrame:
+        """Return the rows that came and went: from Delta's change feed, or where there is none by what the two states hold."""
+        now = self.read(table)
+        if not _is_mapped(now.columns):
+            feed = _reading(self.spark, None).option("readChangeFeed", "true").option("startingVersion", since + 1)
+            came = "if(_change_type in ('insert', 'update_postimage'), 1, -1)"
+            rows = self._load(feed, table).selectExpr("*", f"{came} AS {CHANGE}")
+            return rows.drop("_change_type", "_commit_version", "_commit_timestamp")
+        names = [quoted(name) for name in now.columns]
+        then = self.read(table, since).selectExpr("*", f"-1 AS {CHANGE}")
+        both = now.selectExpr("*", f"1 AS {CHANGE}").unionByName(then, allowMissingColumns=True)
+        counts = both.groupBy(*names).agg({CHANGE: "sum"}).withColumnRenamed(f"sum({CHANGE})", CHANGE)
+        return counts.selectExpr(*names, f"explode(array_repeat(sign({CHANGE}), cast(abs({CHANGE}) as int))) AS {CHANGE}")
+
+    def exchange(self, table: str, rows: DataFrame, key: Collection[str]) -> None:
+        """Take rows away and put rows in, in one commit."""
+        _exchange(self._target(table), table, rows, key)
+
+    def overwrite(self, table: str, rows: DataFrame) -> None:
+        """Put rows in place of what a table held, in one commit."""
+        self._save(_replacing(rows), table)
+
+    def mend(self, table: str, rows: DataFrame, at: datetime) -> None:
+        """Put delivered rows in place of others."""
+        _mend(self._target(table), table, rows, at)
+
+    def replace(self, table: str, where: str, rows: DataFrame) -> None:
+        """Put rows in place of those that a condition holds for."""
+        self._prepare(table, rows)
+        self._save(_replacing_part(rows, where), table)
+
+    def append(self, table: str, rows: DataFrame, once: tuple[str, int] | None = None) -> None:
+        """Append rows, once."""
+        self._prepare(table, rows)
+        self._save(_appending(rows, once), table)
+
+    def _prepare(self, table: str, rows: DataFrame) -> None:
+        if _is_mapped(rows.columns) and self.version(table) is not None:
+            _map_names(self.read(table), self._target(table))
+
+    def _target(self, table: str) -> str:
+        """Return how SQL names a table."""
+        raise NotImplementedError
+
+    def _load(self, reader: DataFrameReader, table: str) -> DataFrame:
+        raise NotImplementedError
+
+    def _save(self, writer: DataFrameWriter, table: str) -> None:
+        raise NotImplementedError
+
+
+class FolderTables(_DeltaTables):
     """Tables that are Delta folders `<warehouse>/<table>`."""
 
     def __init__(self, environment: Folders, warehouse: Path, spark: SparkSession | None) -> None:
@@ -87,45 +151,20 @@ class FolderTables:
                     return True
         return False
 
-    def read(self, table: str, version: int | None = None) -> DataFrame:
-        """Return a table's rows."""
-        return _reading(self.spark, version).load(self._path(table))
+    def _target(self, table: str) -> str:
+        return f"delta.{quoted(self._path(table))}"
 
-    def changes(self, table: str, since: int) -> DataFrame:
-        """Return the rows that came and went, from Delta's change feed."""
-        return _changes(self, table, lambda reader: reader.load(self._path(table)), since, self.spark)
+    def _load(self, reader: DataFrameReader, table: str) -> DataFrame:
+        return reader.load(self._path(table))
 
-    def exchange(self, table: str, rows: DataFrame, key: Collection[str]) -> None:
-        """Take rows away and put rows in, in one commit."""
-        _exchange(f"delta.{quoted(self._path(table))}", table, rows, key)
-
-    def overwrite(self, table: str, rows: DataFrame) -> None:
-        """Put rows in place of what a table held, in one commit."""
-        _replacing(rows).save(self._path(table))
-
-    def mend(self, table: str, rows: DataFrame, at: datetime) -> None:
-        """Put delivered rows in place of others."""
-        _mend(f"delta.{quoted(self._path(table))}", table, rows, at)
-
-    def replace(self, table: str, where: str, rows: DataFrame) -> None:
-        """Put rows in place of those that a condition holds for."""
-        self._prepare(table, rows)
-        _replacing_part(rows, where).save(self._path(table))
-
-    def append(self, table: str, rows: DataFrame, once: tuple[str, int] | None = None) -> None:
-        """Append rows, once."""
-        self._prepare(table, rows)
-        _appending(rows, once).save(self._path(table))
-
-    def _prepare(self, table: str, rows: DataFrame) -> None:
-        if _is_mapped(rows.columns) and self.version(table) is not None:
-            _map_names(self.read(table), f"delta.{quoted(self._path(table))}")
+    def _save(self, writer: DataFrameWriter, table: str) -> None:
+        writer.save(self._path(table))
 
     def _path(self, table: str) -> str:
         return str(self.warehouse / table)
 
 
-class CatalogTables:
+class CatalogTables(_DeltaTables):
     """Tables that are `catalog`.`schema`.`table`."""
 
     def __init__(self, environment: Catalog, spark: SparkSession | None) -> None:
@@ -147,39 +186,14 @@ class CatalogTables:
             return False
         return bool(self.read(table).where(f"_load_id = {literal(load.load_id)}").take(1))
 
-    def read(self, table: str, version: int | None = None) -> DataFrame:
-        """Return a table's rows."""
-        return _reading(self.spark, version).table(str(self._name(table)))
+    def _target(self, table: str) -> str:
+        return str(self._name(table))
 
-    def changes(self, table: str, since: int) -> DataFrame:
-        """Return the rows that came and went, from Delta's change feed."""
-        return _changes(self, table, lambda reader: reader.table(str(self._name(table))), since, self.spark)
+    def _load(self, reader: DataFrameReader, table: str) -> DataFrame:
+        return reader.table(self._target(table))
 
-    def exchange(self, table: str, rows: DataFrame, key: Collection[str]) -> None:
-        """Take rows away and put rows in, in one commit."""
-        _exchange(str(self._name(table)), table, rows, key)
-
-    def overwrite(self, table: str, rows: DataFrame) -> None:
-        """Put rows in place of what a table held, in one commit."""
-        _replacing(rows).saveAsTable(str(self._name(table)))
-
-    def mend(self, table: str, rows: DataFrame, at: datetime) -> None:
-        """Put delivered rows in place of others."""
-        _mend(str(self._name(table)), table, rows, at)
-
-    def replace(self, table: str, where: str, rows: DataFrame) -> None:
-        """Put rows in place of those that a condition holds for."""
-        self._prepare(table, rows)
-        _replacing_part(rows, where).saveAsTable(str(self._name(table)))
-
-    def append(self, table: str, rows: DataFrame, once: tuple[str, int] | None = None) -> None:
-        """Append rows, once."""
-        self._prepare(table, rows)
-        _appending(rows, once).saveAsTable(str(self._name(table)))
-
-    def _prepare(self, table: str, rows: DataFrame) -> None:
-        if _is_mapped(rows.columns) and self.version(table) is not None:
-            _map_names(self.read(table), str(self._name(table)))
+    def _save(self, writer: DataFrameWriter, table: str) -> None:
+        writer.saveAsTable(self._target(table))
 
     def _name(self, table: str) -> TableName:
         return TableName((self.environment.catalog, self.environment.schema_name, table))
@@ -226,20 +240,6 @@ def reference_rows(reference: Reference, spark: SparkSession) -> DataFrame:
 def _reading(spark: SparkSession | None, version: int | None) -> DataFrameReader:
     reader = _needed(spark).read.format("delta")
     return reader if version is None else reader.option("versionAsOf", version)
-
-
-def _changes(tables: Tables, table: str, feed: Callable[[DataFrameReader], DataFrame], since: int, spark: SparkSession | None) -> DataFrame:
-    now = tables.read(table)
-    if not _is_mapped(now.columns):
-        rows = feed(_needed(spark).read.format("delta").option("readChangeFeed", "true").option("startingVersion", since + 1))
-        came = "if(_change_type in ('insert', 'update_postimage'), 1, -1)"
-        return rows.selectExpr("*", f"{came} AS {CHANGE}").drop("_change_type", "_commit_version", "_commit_timestamp")
-    # Without a feed the two states are held against each other.
-    names = [quoted(name) for name in now.columns]
-    then = tables.read(table, since).selectExpr("*", f"-1 AS {CHANGE}")
-    both = now.selectExpr("*", f"1 AS {CHANGE}").unionByName(then, allowMissingColumns=True)
-    counts = both.groupBy(*names).agg({CHANGE: "sum"}).withColumnRenamed(f"sum({CHANGE})", CHANGE)
-    return counts.selectExpr(*names, f"explode(array_repeat(sign({CHANGE}), cast(abs({CHANGE}) as int))) AS {CHANGE}")
 
 
 def _exchange(target: str, table: str, rows: DataFrame, key: Collection[str]) -> None:

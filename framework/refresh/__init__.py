@@ -57,7 +57,7 @@ def refresh(place: Place, step: RefreshTable, judge: Callable[[Counts], str | No
     if versions == before.inputs:
         return Refreshed("none of its inputs changed after all", versions)
     try:
-        work = needed_work(place, table, before)
+        work = needed_work(place, table, before, versions)
         if work is None:
             place.state.write_built(step.table, replace(before, inputs=versions))
             return Refreshed("no row of it is touched", versions)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from framework.plan.build import inputs_of
 from framework.plan.scope import is_contest, needs_of, scope_of, sums_of
 from framework.spec.names import quoted
 from framework.spec.table import CHANGE, GroupedTable, MappedTable
@@ -80,10 +79,11 @@ def whole_work(place: Place, table: Table) -> Work:
     return Work(scope=scope.columns if scope else (), keep_best=scope is None and is_contest(table, place.project.tables))
 
 
-def needed_work(place: Place, table: Table, before: Built) -> Work | None:
-    """Return the work that follows from what changed since `before`; None where no row of the table can be another."""
-    project = place.project
-    versions = {name: place.version(name) for name in inputs_of(project, table.table)}
+def needed_work(place: Place, table: Table, before: Built, versions: Mapping[str, int]) -> Work | None:
+    """Return the work that follows from what changed since `before`; None where no row of the table can be another.
+
+    `versions` are those that the table's inputs have now.
+    """
     changed = {name: before.inputs.get(name, -1) for name, version in versions.items() if version != before.inputs.get(name)}
     if not all(place.can_tell(name, since) for name, since in changed.items()):
         return whole_work(place, table)
@@ -91,7 +91,7 @@ def needed_work(place: Place, table: Table, before: Built) -> Work | None:
         return _groups(place, table, before, changed)
     if not isinstance(table, MappedTable):
         return whole_work(place, table)
-    scope = scope_of(table, project.tables)
+    scope = scope_of(table, place.project.tables)
     if scope:
         return _scopes(place, table, scope, before, changed)
     return _contest(place, table, before, changed) if before.best else whole_work(place, table)

@@ -37,6 +37,9 @@ _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
     # Spark's default of 50 tasks per snapshot of a Delta table dominates small runs.
     "spark.databricks.delta.snapshotPartitions": "1",
+    # What is put together when a table is compacted: not the large files, which would be written anew each time.
+    "spark.databricks.delta.optimize.minFileSize": str(64 * _MIB),
+    "spark.databricks.delta.optimize.maxFileSize": str(128 * _MIB),
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.driver.memory": "4g",

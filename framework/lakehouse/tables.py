@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from framework.spec.metadata import Catalog, Folders, Reference
 
 _UNUSUAL = re.compile(r"[ ,;{}()\n\t=]")
+_COMMITS_TO_COMPACT = 50
+"""After so many commits a table's small files are put together: each load pays a fiftieth of it, and no reader meets many."""
 _COMMIT = re.compile(r"(\d{20})\.(?:json|checkpoint.*\.parquet)")
 
 
@@ -88,6 +90,7 @@ class _DeltaTables:
     def exchange(self, table: str, rows: DataFrame, key: Collection[str]) -> None:
         """Take rows away and put rows in, in one commit."""
         _exchange(self._target(table), table, rows, key)
+        self._compact(table)
 
     def overwrite(self, table: str, rows: DataFrame) -> None:
         """Put rows in place of what a table held, in one commit."""
@@ -106,6 +109,12 @@ class _DeltaTables:
         """Append rows, once."""
         self._prepare(table, rows)
         self._save(_appending(rows, once), table)
+        self._compact(table)
+
+    def _compact(self, table: str) -> None:
+        """Put a table's small files together, once in a while; its rows stay the same."""
+        if (self.version(table) or 1) % _COMMITS_TO_COMPACT == 0:
+            _needed(self.spark).sql(f"OPTIMIZE {self._target(table)}")
 
     def _prepare(self, table: str, rows: DataFrame) -> None:
         if _is_mapped(rows.columns) and self.version(table) is not None:
@@ -296,8 +305,7 @@ def _properties(columns: Iterable[str]) -> dict[str, str]:
     Names that parquet does not take, such as those with blanks, are mapped; Delta keeps no change feed for such a table.
     """
     told = {"delta.columnMapping.mode": "name"} if _is_mapped(columns) else {"delta.enableChangeDataFeed": "true"}
-    # Many small loads leave many small files: Delta puts fifty of them together after a commit.
-    return {"delta.enableDeletionVectors": "true", "delta.autoOptimize.autoCompact": "true"} | told
+    return {"delta.enableDeletionVectors": "true"} | told
 
 
 def _is_mapped(columns: Iterable[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from framework.lakehouse import tables
 from framework.lakehouse.lakehouse import Lakehouse
 from framework.runner import run
 from framework.spec.project import read_project
@@ -13,6 +14,7 @@ from tests.conftest import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
     from pyspark.sql import SparkSession
 
 ENVIRONMENT = """here:
@@ -41,3 +43,14 @@ def test_a_catalog_holds_the_tables_by_name(spark: SparkSession, tmp_path: Path)
         assert {one.outcome for one in run(lakehouse, "all").tables} == {"unchanged"}
     finally:
         spark.sql("DROP SCHEMA lake CASCADE")
+
+
+def test_once_in_many_commits_small_files_are_put_together(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_COMMITS_TO_COMPACT", 3)
+    there = Lakehouse(read_project(ROOT), "local", warehouse=tmp_path).tables(spark)
+    files = []
+    for number in range(4):
+        there.append("numbers", spark.range(number, number + 1).coalesce(1))
+        files.append(len(there.read("numbers").inputFiles()))
+    assert files == [1, 2, 3, 1], "each commit but the fourth, of version 3, adds a file"
+    assert sorted(row.id for row in there.read("numbers").collect()) == [0, 1, 2, 3]

@@ -15,11 +15,12 @@ from framework.lakehouse.lock import locked
 from framework.lakehouse.read import empty_rows, read_files
 from framework.lakehouse.session import start_session
 from framework.lakehouse.tables import Staging, Tables, app_of, clear_staging
-from framework.plan.build import selected_tables
+from framework.plan.build import inputs_of, is_current, selected_tables
 from framework.plan.drift import drift
 from framework.plan.steps import (
     AddColumns,
     Built,
+    CheckTable,
     CloseLoad,
     CreateTable,
     FinishLoad,
@@ -33,6 +34,8 @@ from framework.plan.steps import (
 )
 from framework.refresh import refresh
 from framework.refresh.place import Place
+from framework.refresh.quality import CheckReport, check
+from framework.spec.metadata import Catalog
 from framework.spec.names import literal
 from framework.spec.problem import LakepactError, RunError
 from framework.spec.rules import rules_of
@@ -84,6 +87,7 @@ class TableReport:
     shifted: int = 0
     rules: dict[str, dict[str, int | str]] = field(default_factory=dict)
     files: list[FileReport] = field(default_factory=list)
+    checks: list[CheckReport] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
     how: str = ""
     version: int | None = None
@@ -102,6 +106,7 @@ class RunReport:
     seconds: float
     tables: list[TableReport]
     unclaimed: list[str] = field(default_factory=list)
+    checking_seconds: float = 0.0
 
     @property
     def is_well(self) -> bool:
@@ -140,10 +145,12 @@ def run(  # noqa: PLR0913 - what a run depends on
     with locked(lakehouse.state.folder, run_id, started.isoformat()):
         plan = lakehouse.plan(layer, only, rebuild, replay)
         clear_staging(lakehouse.state.folder / "staging")
-        reports = _Run(lakehouse, plan, run_id, started, progress, allow_destructive=allow_destructive).execute()
+        work = _Run(lakehouse, plan, run_id, started, progress, allow_destructive=allow_destructive)
+        reports = work.execute()
         file_tables = [table for table in lakehouse.project.tables.values() if isinstance(table, FileTable)]
         unclaimed = unclaimed_files(lakehouse.landing, file_tables) if lakehouse.landing.is_dir() else []
-        report = RunReport(run_id, started.isoformat(), lakehouse.name, layer, round(time.monotonic() - clock, 3), reports, unclaimed)
+        seconds, checking = round(time.monotonic() - clock, 3), round(work.checking_seconds, 3)
+        report = RunReport(run_id, started.isoformat(), lakehouse.name, layer, seconds, reports, unclaimed, checking)
         lakehouse.state.write_run(run_id, report.record)
     return report
 
@@ -167,20 +174,41 @@ class _Run:
         self.spark: SparkSession | None = None
         self.tables = lakehouse.tables(None)
         self.reports: dict[str, TableReport] = {}
+        self.checking_seconds = 0.0
 
     def execute(self) -> list[TableReport]:
         """Work through all tables and return their reports in the plan's order."""
-        if not self.plan.is_empty:
+        if not self.plan.is_empty or isinstance(self.lakehouse.environment, Catalog):
             self.spark = start_session(self.lakehouse.environment.spark, input_bytes=self._input_bytes())
             self.tables = self.lakehouse.tables(self.spark)
-        waiting = dict(self.plan.after)
+        for names in self._stages():
+            self._work_through(names)
+            self._check(names)
+        if self.spark is not None:
+            Staging(self._staging_folder(), self.spark).clear()
+        return [self.reports[name] for name in self.plan.steps]
+
+    def _stages(self) -> list[list[str]]:
+        """Return the plan's tables in groups: after each, its checks are made in one scan, before anything is made of it."""
+        stages: list[list[str]] = [[]]
+        for layer in self.project.layers:
+            names = [name for name in self.plan.steps if self.project.tables[name].layer == layer]
+            stages[-1] += names
+            if any(isinstance(step, CheckTable) for name in names for step in self.plan.steps[name]):
+                stages.append([])
+        return stages
+
+    def _work_through(self, names: Sequence[str]) -> None:
+        """Work on tables, several at once, each after what it reads."""
+        waiting = {name: self.plan.after[name] for name in names}
         running: dict[Future[TableReport], str] = {}
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="table") as pool:
             while waiting or running:
                 for name in [name for name, after in waiting.items() if after <= self.reports.keys()]:
-                    bad = sorted(one for one in waiting.pop(name) if self.reports[one].outcome in {"failed", "skipped"})
+                    bad = self._hindrances(name)
+                    waiting.pop(name)
                     if bad:
-                        self._finish(TableReport(name, "skipped", f"{', '.join(bad)} could not be finished"))
+                        self._finish(TableReport(name, "skipped", "; ".join(bad)))
                     else:
                         self.progress(name)
                         running[pool.submit(self._table, name)] = name
@@ -188,9 +216,49 @@ class _Run:
                 for future in done:
                     running.pop(future)
                     self._finish(future.result())
-        if self.spark is not None:
-            Staging(self._staging_folder(), self.spark).clear()
-        return [self.reports[name] for name in self.plan.steps]
+
+    def _hindrances(self, name: str) -> list[str]:
+        """Return why a table cannot be worked on: what it reads was not finished, or fails its checks."""
+        found = []
+        for one in inputs_of(self.project, name):
+            report = self.reports.get(one)
+            if report and any(check.is_failure for check in report.checks):
+                found.append(f"{one} fails its checks")
+            elif report and report.outcome in {"failed", "skipped"}:
+                found.append(f"{one} could not be finished")
+            elif self._still_fails(one):
+                found.append(f"{one} fails its checks")
+        return found
+
+    def _still_fails(self, name: str) -> tuple[str, ...]:
+        """Return the checks that a table failed earlier, where neither it nor they have changed since."""
+        checked = self.state.checked(name)
+        if checked is None or not is_current(checked, self.project.tables[name], self.tables.version(name)):
+            return ()
+        return checked.failed
+
+    def _check(self, names: Sequence[str]) -> None:
+        """Make the checks of a stage's tables, and tell which of them fail."""
+        asked = [name for name in names if any(isinstance(step, CheckTable) for step in self.plan.steps[name])]
+        asked = [name for name in asked if self.reports[name].outcome in {"done", "unchanged"}]
+        known = {name: self.state.checked(name) for name in asked}
+        asked = [name for name in asked if not is_current(known[name], self.project.tables[name], self.tables.version(name))]
+        clock = time.monotonic()
+        reports = check(self._place(), asked, self.started) if asked else {}
+        self.checking_seconds += time.monotonic() - clock
+        for name in names:
+            report = self.reports[name]
+            failed = [f"{one.check}{_valued(one)}" for one in reports.get(name, ()) if one.is_failure]
+            if name not in reports and report.outcome in {"done", "unchanged"}:
+                failed = [*self._still_fails(name)]
+            if name in reports or failed:
+                reason = f"it is written, but fails its checks, so nothing is made of it: {'; '.join(failed)}"
+                told = {"outcome": "failed", "reason": reason} if failed else {}
+                self.reports[name] = replace(report, checks=reports.get(name, []), **told)  # type: ignore[arg-type]
+
+    def _place(self) -> Place:
+        spark = self._session()
+        return Place(self.project, self.tables, self.state, Staging(self._staging_folder(), spark), spark, self.run_id)
 
     def _input_bytes(self) -> int:
         """Return the size of all files ever delivered: silver and gold are worked out from the whole of them."""
@@ -225,6 +293,8 @@ class _Run:
         match step:
             case KeepTable():
                 return replace(report, reason=report.reason or step.because)
+            case CheckTable():
+                return report  # made for all tables of a layer at once
             case RefuseFile():
                 refused = FileReport(step.file.name, refused=step.file.why, fix=step.file.fix)
                 return replace(report, files=[*report.files, refused], reason="a file was refused")
@@ -326,12 +396,11 @@ class _Run:
         return found
 
     def _refresh(self, step: RefreshTable, report: TableReport) -> TableReport:
-        name, spark = step.table, self._session()
+        name = step.table
         if step.is_destructive and not self.allow_destructive:
             raise RunError(f"{step.because}; who reads the table would lose something. Run with --allow-destructive where it is meant.")
-        place = Place(self.project, self.tables, self.state, Staging(self._staging_folder(), spark), spark, self.run_id)
         table = self.project.tables[name]
-        found = refresh(place, step, lambda counts: _refusal(counts, _with_counts(report, counts, self.project), table))
+        found = refresh(self._place(), step, lambda counts: _refusal(counts, _with_counts(report, counts, self.project), table))
         report = replace(report, inputs=found.inputs, how=found.how)
         if found.counts is None:
             return replace(report, reason=found.how)
@@ -339,6 +408,12 @@ class _Run:
         if found.refusal:
             return replace(report, outcome="failed", reason=found.refusal)
         return replace(report, outcome="done", reason=step.because)
+
+
+def _valued(one: CheckReport) -> str:
+    """Return what a check found, to stand behind it."""
+    told = [*([f"is {one.value:g}"] if one.value is not None else []), *([one.note] if one.note else [])]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _faults_of_delivery(file: DeliveredFile, *, is_ragged: bool) -> Iterator[str]:

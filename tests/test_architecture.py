@@ -10,7 +10,10 @@ import pytest
 
 from framework.plan import steps
 from framework.plan.explain import said
+from framework.plan.sodacl import said as said_to_soda
+from framework.spec import quality
 from framework.spec.checks import KINDS
+from framework.spec.examine.quality import say as look_at
 from framework.spec.project import read_project
 from framework.spec.rules import meaning
 from framework.spec.table import FileTable, GroupedTable, MappedTable, QueryTable
@@ -43,6 +46,12 @@ def test_the_engine_knows_no_product() -> None:
 def test_every_check_has_a_meaning(reading: Callable[..., object]) -> None:
     default = reading.dispatch(object)  # type: ignore[attr-defined] # singledispatch
     assert not [kind for kind, model in KINDS.items() if reading.dispatch(model) is default]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("reading", [look_at, said_to_soda])
+def test_every_check_on_a_whole_table_has_a_meaning(reading: Callable[..., object]) -> None:
+    default = reading.dispatch(object)  # type: ignore[attr-defined] # singledispatch
+    assert not [kind for kind, model in quality.KINDS.items() if reading.dispatch(model) is default]  # type: ignore[attr-defined]
 
 
 def test_every_kind_has_an_interpretation_in_spark() -> None:

@@ -29,7 +29,7 @@ def test_every_contract_in_the_grammar_guide_is_valid(tmp_path: Path) -> None:
     for number, block in enumerate(blocks):
         (tmp_path / "contracts" / f"{number}.yml").write_text(block)
     found = read_project(tmp_path)
-    assert set(found.contracts) == {"bronze_visits", "silver_visits", "silver_signatures", "gold_visits", "gold_regulars"}
+    assert set(found.contracts) == {"bronze_visits", "silver_visits", "silver_signatures", "silver_notes", "gold_visits", "gold_regulars"}
     assert {problem.code for problem in found.findings.problems} <= {"unused-column"}
 
 

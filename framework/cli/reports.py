@@ -93,6 +93,7 @@ def print_report(report: RunReport) -> None:
         )
     out.print(grid)
     _print_rules(report)
+    _print_checks(report)
     for one in report.tables:
         _print_files(one)
         if one.shifted:
@@ -131,6 +132,25 @@ def _print_rules(report: RunReport) -> None:
             grid.add_row(escape(one.table), escape(name), _number(int(told["rows"])), words[str(told["otherwise"])])
     if grid.row_count:
         out.print("\n[bold]Rules that rows broke[/]")
+        out.print(grid)
+
+
+def _print_checks(report: RunReport) -> None:
+    """Print how many checks on whole tables passed, and those that did not."""
+    checks = [(one.table, check) for one in report.tables for check in one.checks]
+    if not checks:
+        return
+    passed = sum(check.outcome == "pass" for _, check in checks)
+    told = f"{passed} of {len(checks)} passed, {report.checking_seconds:.1f} s"
+    out.print(f"\n[bold]Checks on whole tables[/]: {told}", highlight=False)
+    grid = Grid("table", "check", "", "found", box=None, header_style="bold", pad_edge=False)
+    colours = {"warn": "yellow", "fail": "red", "error": "red", "not made": "yellow"}
+    for table, check in checks:
+        if check.outcome != "pass":
+            value = "" if check.value is None else f"{check.value:,.10g}"
+            found = "; ".join(part for part in (value, check.note) if part)
+            grid.add_row(escape(table), escape(check.check), f"[{colours[check.outcome]}]{check.outcome}[/]", escape(found))
+    if grid.row_count:
         out.print(grid)
 
 

@@ -74,7 +74,8 @@ class Lakehouse:
             known = {file.identity for load in loads for file in load.files}
             new[name], refused[name] = find_files(self.landing, table, known)
         built = {name: one for name in selected if (one := self.state.built(name)) is not None}
-        return Observed(versions, built, new, refused, unfinished)
+        checked = {name: said for name in selected if (said := self.state.checked(name)) is not None}
+        return Observed(versions, built, new, refused, unfinished, checked=checked)
 
     def replayable(self, load_id: str) -> dict[str, tuple[Load, ...]]:
         """Return the loads of a run, by table, whose files can be read again.

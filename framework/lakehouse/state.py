@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from framework.plan.steps import Built, DeliveredFile, Load
+from framework.plan.steps import Built, Checked, DeliveredFile, Load
 from framework.spec.problem import CannotRunError
 
 if TYPE_CHECKING:
@@ -61,6 +61,18 @@ class State:
     def write_built(self, table: str, built: Built) -> None:
         """Remember from what a table was built."""
         _write(self.folder / "tables" / f"{table}.json", asdict(built))
+
+    def checked(self, table: str) -> Checked | None:
+        """Return what the checks on a table last said."""
+        path = self.folder / "checks" / f"{table}.json"
+        if not path.exists():
+            return None
+        record = _read(path)
+        return Checked(**record | {"failed": tuple(record["failed"])})
+
+    def write_checked(self, table: str, checked: Checked) -> None:
+        """Remember what the checks on a table said."""
+        _write(self.folder / "checks" / f"{table}.json", asdict(checked))
 
     def runs(self, most: int = 10) -> list[dict[str, Any]]:
         """Return the records of the last runs, the newest first."""

@@ -60,7 +60,7 @@ class Tables(Protocol):
         """Append rows; with `once`, an application and a number, Delta drops a repeat."""
 
 
-class _DeltaTables:
+class _Tables:
     """What tables in folders and tables in a catalog have in common: all but how they are named."""
 
     spark: SparkSession | None
@@ -131,7 +131,7 @@ class _DeltaTables:
         raise NotImplementedError
 
 
-class FolderTables(_DeltaTables):
+class FolderTables(_Tables):
     """Tables that are Delta folders `<warehouse>/<table>`."""
 
     def __init__(self, environment: Folders, warehouse: Path, spark: SparkSession | None) -> None:
@@ -173,7 +173,7 @@ class FolderTables(_DeltaTables):
         return str(self.warehouse / table)
 
 
-class CatalogTables(_DeltaTables):
+class CatalogTables(_Tables):
     """Tables that are `catalog`.`schema`.`table`."""
 
     def __init__(self, environment: Catalog, spark: SparkSession | None) -> None:

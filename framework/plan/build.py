@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from framework.plan.schema_diff import changes
 from framework.plan.steps import (
     AddColumns,
+    CheckTable,
     CloseLoad,
     CreateTable,
     FinishLoad,
@@ -23,12 +24,13 @@ from framework.plan.steps import (
 )
 from framework.spec.examine.around import outline_of
 from framework.spec.problem import CannotRunError, did_you_mean
+from framework.spec.quality import checks_key
 from framework.spec.table import FileTable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from framework.plan.steps import OpenLoad
+    from framework.plan.steps import Checked, OpenLoad
     from framework.spec.project import Project
     from framework.spec.table import Table
 
@@ -77,6 +79,7 @@ def build_plan(project: Project, selected: Sequence[str], observed: Observed, re
             if name in rebuild:
                 step = RefreshTable(name, "it is to be rebuilt", isinstance(step, RefreshTable) and step.is_destructive)
             steps[name] = (step,)
+        steps[name] += _check_steps(project.tables[name], steps[name], observed)
     after = {name: frozenset(inputs_of(project, name)) & steps.keys() for name in selected}
     return Plan(steps, after)
 
@@ -99,6 +102,22 @@ def _file_steps(table: Table, observed: Observed) -> tuple[Step, ...]:
     if all(isinstance(step, RefuseFile) for step in steps):
         steps.append(KeepTable(name, "nothing new was delivered"))
     return tuple(steps)
+
+
+def is_current(checked: Checked | None, table: Table, version: int | None) -> bool:
+    """Tell whether what the checks last said holds for a version of a table, and for its checks as they are now."""
+    return checked is not None and checked.version == version and checked.checks == checks_key(table.quality)
+
+
+def _check_steps(table: Table, steps: tuple[Step, ...], observed: Observed) -> tuple[Step, ...]:
+    if not table.quality:
+        return ()
+    if not all(isinstance(step, KeepTable | RefuseFile) for step in steps):
+        return (CheckTable(table.table, "it changes in this run"),)
+    version = observed.versions.get(table.table)
+    if version is None or is_current(observed.checked.get(table.table), table, version):
+        return ()
+    return (CheckTable(table.table, "it was not checked since it or its checks changed"),)
 
 
 def _end_of(name: str, open_: OpenLoad) -> Step:

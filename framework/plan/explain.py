@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.plan.steps import (
     AddColumns,
+    CheckTable,
     CloseLoad,
     CreateTable,
     FinishLoad,
@@ -97,3 +98,8 @@ def _refresh(step: RefreshTable) -> str:
 @said.register(KeepTable)
 def _keep(step: KeepTable) -> str:  # noqa: ARG001 - the shape of all readings
     return "keep"
+
+
+@said.register(CheckTable)
+def _check(step: CheckTable) -> str:  # noqa: ARG001 - the shape of all readings
+    return "check"

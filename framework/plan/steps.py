@@ -77,6 +77,17 @@ class Built:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """What the checks on a whole table last said: of which version, by a hash of which checks, and which of them it failed."""
+
+    version: int
+    checks: str
+    failed: tuple[str, ...] = ()
+    values: dict[str, float] = field(default_factory=dict)
+    """What was measured, by the check's title."""
+
+
+@dataclass(frozen=True)
 class Observed:
     """What is there now; versions are Delta's, missing tables have none."""
 
@@ -87,6 +98,7 @@ class Observed:
     open_loads: dict[str, OpenLoad]
     replayed: dict[str, tuple[Load, ...]] = field(default_factory=dict)
     """Loads whose files are to be read again."""
+    checked: dict[str, Checked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,6 +177,11 @@ class RefreshTable(Step):
 @dataclass(frozen=True)
 class KeepTable(Step):
     """Leave the table as it is."""
+
+
+@dataclass(frozen=True)
+class CheckTable(Step):
+    """Make the contract's checks on the whole table, together with those of its layer."""
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from framework.spec.cache import digest, project_files
 from framework.spec.examine.around import Around, outline_of
 from framework.spec.examine.kinds import examined
+from framework.spec.examine.quality import asked_of
 from framework.spec.facts import Facts, Outline, Spot, facts_from, outline_from
 from framework.spec.findings import Findings, check_root, find_root, problem_as_list, problem_from
 from framework.spec.lineage import Lineage, judged
 from framework.spec.problem import CannotRunError, ContractError, Problem, did_you_mean
-from framework.spec.quality import asked
 from framework.spec.reading import (
     Contract,
     ReadMetadata,
@@ -331,5 +331,5 @@ def _key_of(around: Around, name: str) -> str:
 
 
 def _asked_of(table: Table) -> set[str]:
-    """Return the tables whose measures are thresholds of a table's quality checks."""
-    return {other[0] for text in table.quality if (other := asked(text).other)}
+    """Return the tables that a table's quality checks read."""
+    return {other for rule in table.quality for other in asked_of(rule)}

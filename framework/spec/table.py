@@ -16,7 +16,7 @@ from framework.spec.dedupe import Dedupe, ExactRepeats, LatestPerKey
 from framework.spec.grammar import CodedError, EachOnce, Name, Names, Query, Spec
 from framework.spec.history import Versions
 from framework.spec.periods import Periods
-from framework.spec.quality import QualityCheck
+from framework.spec.quality import QualityRule
 from framework.spec.source import Files, Join, TableSource, as_source
 from framework.spec.sql.parse import tables_in
 
@@ -113,7 +113,9 @@ class Table(Spec):
     layer: Name = Field(description="The layer that the table belongs to: bronze, silver or gold.")
     description: str = Field(min_length=1, description="What one row is, for a reader who does not know the product.")
     owner: Name = Field(description="The principal who answers for the table.")
-    quality: Annotated[list[QualityCheck], EachOnce] = Field(default_factory=list, description="Checks on the whole table, in SodaCL.")
+    quality: Annotated[list[QualityRule], EachOnce] = Field(
+        default_factory=list, description="Checks on the whole table, made when it was written."
+    )
     grants: dict[Name, Privileges] = Field(default_factory=dict, description="Who may do what.")
     retention: Retention | None = Field(None, description="How long rows are kept.")
     accepted: list[Accepted] = Field(default_factory=list, description="Warnings of `validate` that are known and meant.")

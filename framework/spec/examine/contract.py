@@ -10,7 +10,6 @@ from sqlglot import exp
 from framework.spec.codes import CODES
 from framework.spec.facts import AGGREGATED, ColumnFacts, Facts, Need, Origin, Spot
 from framework.spec.problem import Place, Problem, did_you_mean
-from framework.spec.quality import NUMERIC, asked
 from framework.spec.sql.infer import Reading
 from framework.spec.sql.operators import of_field
 from framework.spec.sql.parse import InvalidSqlError, expression_span, name_of, parsed
@@ -109,7 +108,6 @@ class Examination:
         self.say_inputs()
         self.look()
         self.say_grants()
-        self.say_quality()
         self.say_retention()
         self.say_accepted()
         return self.facts, self.problems
@@ -318,34 +316,6 @@ class Examination:
     def _unknown_principal(self, name: str, where: Place) -> None:
         known = self.around.metadata.principals
         self.say("unknown-principal", where, f'metadata/principals.yml has no principal "{name}".', did_you_mean(name, known))
-
-    def say_quality(self) -> None:
-        """Note checks on the whole table that speak of columns that are not there, or of types that do not fit."""
-        visible = self.around.columns(self.table.table) or {}
-        for i, text in enumerate(self.table.quality):
-            loc: Loc = ("quality", i)
-            check = asked(text)
-            if not self.known([*check.columns, *check.by], loc, visible):
-                continue
-            self.facts.uses |= {name.lower() for name in (*check.columns, *check.by)}
-            types = {name.lower(): type_ for name, type_ in visible.items()}
-            for name in check.columns:
-                type_ = types[name.lower()]
-                if check.metric in NUMERIC and type_.is_known and type_.family != "number":
-                    self.say("type-mismatch", loc, f"`{check.metric}` of {name}, which is {type_}.", "ask it of a number.")
-                if check.metric == "freshness" and type_.is_known and type_.family != "time":
-                    self.say("type-mismatch", loc, f"`freshness` of {name}, which is {type_}.", "ask it of a date or timestamp.")
-            if check.other:
-                self._say_other(check.other, loc)
-
-    def _say_other(self, other: tuple[str, str], loc: Loc) -> None:
-        table, column = other
-        if table not in self.around.names:
-            if table not in self.around.broken:
-                what = f'The threshold names the table "{table}"; no contract has that name.'
-                self.say("unknown-table", loc, what, did_you_mean(table, self.around.names))
-        elif self.known([column], loc, self.around.columns(table) or ()):
-            self.facts.reads.add((table, column.lower()))
 
     def say_retention(self) -> None:
         """Note a retention by a column that is not there, or tells no age."""

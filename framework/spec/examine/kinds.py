@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from framework.spec.examine.files import FileExamination
 from framework.spec.examine.grouped import GroupedExamination
 from framework.spec.examine.mapped import MappedExamination
+from framework.spec.examine.quality import say_quality
 from framework.spec.examine.query import QueryExamination
 from framework.spec.table import FileTable, GroupedTable, MappedTable, QueryTable, Table
 
@@ -27,4 +28,6 @@ EXAMINATIONS: dict[type[Table], type[Examination]] = {
 
 def examined(contract: Contract, around: Around) -> tuple[Facts, list[Problem]]:
     """Return what follows from a contract, and what is wrong in it."""
-    return EXAMINATIONS[type(contract.table)](contract, around).examine()
+    examination = EXAMINATIONS[type(contract.table)](contract, around)
+    say_quality(examination)
+    return examination.examine()

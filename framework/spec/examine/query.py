@@ -21,6 +21,7 @@ from framework.spec.sql.types import UNKNOWN, read_type, reads_as, wider
 from framework.spec.sql.values import NEVER, Value, union_of_nulls
 
 if TYPE_CHECKING:
+    from framework.spec.load import Loc
     from framework.spec.table import QueryTable
 
 
@@ -105,9 +106,9 @@ class QueryExamination(Examination):
 class Query:
     """One query of one contract, read from the inside out."""
 
-    def __init__(self, examination: Examination) -> None:
-        """Take the examination that problems are told to."""
-        self.examination = examination
+    def __init__(self, examination: Examination, loc: Loc = ("sql",)) -> None:
+        """Take the examination that problems are told to, and where the query stands."""
+        self.examination, self.loc = examination, loc
         self.reads: set[tuple[str, str]] = set()
         self.names: dict[str, exp.Expr] = {}
         self.plain: dict[str, exp.Expr] = {}
@@ -128,7 +129,7 @@ class Query:
         """Tell a problem at its place in the YAML."""
         span = span_of(node)
         document = self.examination.document
-        where = document.spot(("sql",), *span) if span else document.place(("sql",))
+        where = document.spot(self.loc, *span) if span else document.place(self.loc)
         self.examination.say(code, where, what, fix)
 
     def output(self, tree: exp.Expr, ctes: dict[str, Result | None], outer: list[Relation]) -> Result | None:

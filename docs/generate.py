@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import types
 import typing
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from framework.lakehouse.run_tables import SCHEMAS
+from framework.spec.alerts import Mail, Secret, Webhook
 from framework.spec.checks import KINDS, Check
 from framework.spec.codes import CODES
 from framework.spec.grammar import as_pairs
@@ -34,6 +37,7 @@ def generated() -> dict[str, str]:
     """Return every generated file's text by its path below the project."""
     files = {"metadata/contract.schema.json": _json(contract_schema()), "docs/contract-reference.md": reference()}
     files |= {f"metadata/{name}.schema.json": _json(schema) for name, schema in metadata_schemas().items()}
+    files["docs/run-tables.md"] = run_tables()
     files |= {f"docs/errors/{code}.md": page_of(code) for code in CODES}
     return files | {"docs/errors/README.md": _index()}
 
@@ -47,6 +51,23 @@ def _index() -> str:
     lines += ["| code | | means |", "| --- | --- | --- |"]
     lines += [f"| [{code}]({code}.md) | {'warning' if one.is_warning else 'error'} | {one.title} |" for code, one in CODES.items()]
     return "\n".join(lines) + "\n"
+
+
+_COLUMN = re.compile(r"(\w+) ([^']+) COMMENT '((?:[^']|'')*)'")
+
+
+def run_tables() -> str:
+    """Return the page with the columns of the tables of runs."""
+    lines = ["# Tables of runs", "", "What a run leaves for SQL; [operate.md](operate.md) tells more. Made by `make docs`.", ""]
+    for name, schema in SCHEMAS.items():
+        lines += [f"## `{name}`", "", "| column | type | means |", "| --- | --- | --- |"]
+        lines += [f"| `{column}` | {type_} | {_plain(comment)} |" for column, type_, comment in _COLUMN.findall(schema)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _plain(comment: str) -> str:
+    return comment.replace("''", "'")
 
 
 HEADINGS: dict[type[BaseModel], str] = {
@@ -86,6 +107,9 @@ def reference() -> str:
         (Layer, "layers.yml"),
         (Principal, "principals.yml"),
         (PiiClass, "pii.yml"),
+        (Webhook, "alerts.yml, kind: json, slack or teams"),
+        (Mail, "alerts.yml, kind: mail"),
+        (Secret, "A secret"),
     ):
         parts += [f"### {file}", _doc(model), _table(model)]
     return "\n\n".join(parts) + "\n"

@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
+from framework.lakehouse.alerting import Told, tell
 from framework.lakehouse.faults import tried
 from framework.lakehouse.landing import is_as_listed, unclaimed_files
 from framework.lakehouse.lock import locked
 from framework.lakehouse.read import empty_rows, read_files
+from framework.lakehouse.run_tables import record_runs
 from framework.lakehouse.session import start_session
 from framework.lakehouse.tables import Staging, Tables, app_of, clear_staging
 from framework.plan.build import inputs_of, is_current, selected_tables
@@ -107,6 +109,10 @@ class RunReport:
     tables: list[TableReport]
     unclaimed: list[str] = field(default_factory=list)
     checking_seconds: float = 0.0
+    unrecorded: str = ""
+    """Why the tables of runs could not be written; the next run writes what they lack."""
+    told: list[Told] = field(default_factory=list)
+    """Who was told what of it."""
 
     @property
     def is_well(self) -> bool:
@@ -116,7 +122,9 @@ class RunReport:
     @property
     def record(self) -> dict[str, object]:
         """Return the report as plain values."""
-        return asdict(self) | {"outcome": "done" if self.is_well else "failed"}
+        return {name: value for name, value in asdict(self).items() if name not in {"unrecorded", "told"}} | {
+            "outcome": "done" if self.is_well else "failed"
+        }
 
 
 def run(  # noqa: PLR0913 - what a run depends on
@@ -152,7 +160,18 @@ def run(  # noqa: PLR0913 - what a run depends on
         seconds, checking = round(time.monotonic() - clock, 3), round(work.checking_seconds, 3)
         report = RunReport(run_id, started.isoformat(), lakehouse.name, layer, seconds, reports, unclaimed, checking)
         lakehouse.state.write_run(run_id, report.record)
-    return report
+        if work.spark is not None and lakehouse.environment.run_tables:
+            report = replace(report, unrecorded=_recorded(work.spark, lakehouse))
+    return replace(report, told=tell(lakehouse, report.record, started))
+
+
+def _recorded(spark: SparkSession, lakehouse: Lakehouse) -> str:
+    """Append the run to the tables of runs; return why that could not be done."""
+    try:
+        record_runs(spark, lakehouse.tables(spark), lakehouse.state)
+    except Exception as error:  # noqa: BLE001 - the run itself is done; whatever Spark raises here, the next run makes good
+        return _first_line(error)
+    return ""
 
 
 class _Run:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from framework.lakehouse.lakehouse import Lakehouse
+from framework.lakehouse.status import standing
+from framework.runner import run
+from framework.spec.project import read_project
 from tests.test_run import HEADER, MEMBERS, lakepact, library, rows
 
 if TYPE_CHECKING:
@@ -35,6 +40,9 @@ def test_a_failed_check_stops_what_is_made_of_the_table_until_it_holds(spark: Sp
     assert again.exit_code == 1
     assert "silver_loans fails its checks" in again.output
     assert not (library / "warehouse/gold_loans").exists()
+    status = lakepact("status", "--project", library).output
+    assert "Failing checks" in status
+    assert "silver_loans: row_count > 1" in status
     # A layer run alone does not read what failed either.
     assert lakepact("run", "gold", "--project", library).exit_code == 1
     assert not (library / "warehouse/gold_loans").exists()
@@ -44,6 +52,7 @@ def test_a_failed_check_stops_what_is_made_of_the_table_until_it_holds(spark: Sp
     mended = lakepact("run", "all", "--project", library)
     assert mended.exit_code == 0, mended.output
     assert "1 of 2 passed" in mended.output
+    assert "Failing checks" not in lakepact("status", "--project", library).output
     assert rows(spark, library, "gold_loans") == 2, "one of the month, one of the year"
 
 
@@ -77,3 +86,16 @@ def test_without_soda_a_run_says_which_checks_were_not_made(
     second = lakepact("run", "all", "--project", library)
     assert second.exit_code == 1, "it is made as soon as it can be"
     assert "row_count >= 5" in second.output
+
+
+def test_a_table_grows_stale_while_nobody_runs_anything(spark: SparkSession, library: Path) -> None:  # noqa: ARG001 - marks it
+    path = library / "contracts/silver_members.yml"
+    path.write_text(path.read_text() + "quality: [freshness(changed) < 800d]\n")
+    lakehouse = Lakehouse(read_project(library), "local")
+    then = datetime(2024, 2, 1, 12, tzinfo=timezone.utc)
+    assert run(lakehouse, "all", now=lambda: then).is_well
+    assert standing(lakehouse, then).stale == []
+    assert standing(lakehouse, then + timedelta(days=760)).stale == []
+    (found,) = standing(lakehouse, then + timedelta(days=780)).stale
+    assert (found.table, found.check) == ("silver_members", "freshness(changed) < 800d")
+    assert found.age.days == 780 + 30, "the newest change was on the first of January"

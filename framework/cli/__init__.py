@@ -477,6 +477,40 @@ def mend(
 
 
 @app.command()
+def alerts(  # noqa: PLR0913, PLR0917 - the command's options
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")] = False,  # noqa: FBT002 - a switch
+    project: ProjectOption = None,
+    env: EnvOption = "local",
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Tell the channels of metadata/alerts.yml of the last run and of stale tables, as far as they were not told of late."""
+    with _told():
+        from dataclasses import asdict
+        from datetime import datetime, timezone
+
+        from framework.lakehouse.alerting import tell
+
+        lakehouse = _lakehouse(project, env, landing, warehouse)
+        if not lakehouse.project.metadata.alerts:
+            raise CannotRunError("Nobody is to be told anything.", "write channels into metadata/alerts.yml; docs/operate.md shows some.")
+        runs = lakehouse.state.runs(1)
+        if not runs:
+            raise CannotRunError("There was no run yet.", "`lakepact run all` first.")
+        found = tell(lakehouse, runs[0], datetime.now(timezone.utc), dry_run=dry_run)
+        if form is Format.json:
+            _print_json([asdict(one) for one in found])
+        else:
+            from framework.cli.reports import print_told
+
+            print_told(found, is_sent=not dry_run)
+            if not found:
+                typer.echo("Nothing to tell.")
+    raise typer.Exit(1 if any(one.error for one in found) else 0)
+
+
+@app.command()
 def status(
     project: ProjectOption = None,
     env: EnvOption = "local",
@@ -484,19 +518,21 @@ def status(
     warehouse: WarehouseOption = None,
     form: FormatOption = Format.text,
 ) -> None:
-    """Show the last runs, what is stale, and what is quarantined and why."""
+    """Show the last runs, what is running, failing, stale, in quarantine, or waiting for a run."""
     with _told():
-        from framework.plan.explain import explained
+        from dataclasses import asdict
+        from datetime import datetime, timezone
+
+        from framework.lakehouse.status import standing
 
         lakehouse = _lakehouse(project, env, landing, warehouse)
-        runs = lakehouse.state.runs()
-        if form is Format.json:
-            _print_json(runs)
-            return
-        if not runs:
+        if form is Format.text and not lakehouse.state.runs(1):
             typer.echo("No run yet.")
+            return
+        found = standing(lakehouse, datetime.now(timezone.utc))
+        if form is Format.json:
+            _print_json(asdict(found))
             return
         from framework.cli.reports import print_status
 
-        built = {name: one for name in lakehouse.project.contracts if (one := lakehouse.state.built(name))}
-        print_status(runs, built, [one for one in explained(lakehouse.plan("all")) if one[1] != "keep"])
+        print_status(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,8 +12,10 @@ from rich.table import Table as Grid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from framework.lakehouse.alerting import Told
     from framework.lakehouse.quarantine import Cause
-    from framework.plan.steps import Built, Load
+    from framework.lakehouse.status import Standing
+    from framework.plan.steps import Load
     from framework.runner import RunReport, TableReport
 
 # Where nobody's terminal sets a width, lines are as long as the widest table.
@@ -63,13 +66,37 @@ def print_codes(codes: Iterable[tuple[str, bool, str]]) -> None:
     out.print(grid)
 
 
-def print_status(runs: list[dict[str, Any]], built: Mapping[str, Built], waiting: list[tuple[str, str, str]]) -> None:
-    """Print the last runs, what is quarantined, and what waits for a run."""
-    _print_runs(runs)
-    _print_quarantine(built)
-    out.print(f"\n[bold]Waiting for a run[/]: {len(waiting)} step{'s' if len(waiting) != 1 else ''}", highlight=False)
-    for name, step, because in waiting:
+def print_status(found: Standing) -> None:
+    """Print the last runs, what is running, failing, stale, in quarantine, and what waits for a run."""
+    if found.running:
+        out.print(f"[bold]Running[/]: {escape(found.running)}\n", highlight=False)
+    _print_runs(found.runs)
+    if found.failing:
+        out.print("\n[bold]Failing checks[/]: later layers do not use these tables")
+        for name, checks in found.failing.items():
+            out.print(f"  {escape(name)}: [red]{escape('; '.join(checks))}[/]", highlight=False, soft_wrap=True)
+    if found.stale:
+        out.print("\n[bold]Stale[/]")
+        for one in found.stale:
+            age = timedelta(seconds=round(one.age.total_seconds()))
+            out.print(f"  {escape(one.table)}: [yellow]{escape(one.check)}[/], and it is {age} old", highlight=False, soft_wrap=True)
+    _print_quarantine(found.quarantined)
+    out.print(f"\n[bold]Waiting for a run[/]: {len(found.waiting)} step{'s' if len(found.waiting) != 1 else ''}", highlight=False)
+    for name, step, because in found.waiting:
         out.print(f"  {escape(name)}: {escape(step)}, {escape(because)}", highlight=False, soft_wrap=True)
+
+
+def print_told(told: Iterable[Told], *, is_sent: bool) -> None:
+    """Print who was told what, or would be."""
+    for one in told:
+        if one.error:
+            err.print(f"\n[yellow]{escape(one.channel)} could not be told: {escape(one.error)}[/]", highlight=False, soft_wrap=True)
+            continue
+        word = "was told" if is_sent else "would be told"
+        out.print(f"\n[bold]{escape(one.channel)}[/] {word}:", highlight=False)
+        for alert in one.alerts:
+            told_of = f"{alert.severity} {alert.title}: {alert.text}"
+            out.print(f"  {escape(told_of)}", highlight=False, soft_wrap=True)
 
 
 def print_report(report: RunReport) -> None:
@@ -103,6 +130,10 @@ def print_report(report: RunReport) -> None:
             err.print(f"\n[bold red]{one.outcome}[/] {escape(one.table)}: {escape(one.reason)}", highlight=False, soft_wrap=True)
     for name in report.unclaimed:
         err.print(f"\n[yellow]{escape(name)} lies in the landing folder, and no contract's pattern matches it[/]", highlight=False)
+    print_told(report.told, is_sent=True)
+    if report.unrecorded:
+        told = f"the run is not in the table _runs yet, the next one puts it there: {report.unrecorded}"
+        err.print(f"\n[yellow]{escape(told)}[/]", highlight=False, soft_wrap=True)
     word = "[bold green]all well[/]" if report.is_well else "[bold red]not all well[/]"
     out.print(f"\nrun {report.run_id}: {word}, {report.seconds:.1f} s", highlight=False)
 
@@ -166,15 +197,13 @@ def _print_runs(runs: list[dict[str, Any]]) -> None:
     out.print(grid)
 
 
-def _print_quarantine(built: Mapping[str, Built]) -> None:
+def _print_quarantine(quarantined: Mapping[str, tuple[int, Mapping[str, int]]]) -> None:
     """Print what is in quarantine, and why."""
     out.print("\n[bold]Quarantine[/]")
     grid = Grid("table", "rows", "rules", box=None, header_style="bold", pad_edge=False)
     grid.columns[1].justify = "right"
-    for name, one in built.items():
-        if one.quarantined:
-            rules = ", ".join(f"{rule} {rows:,}" for rule, rows in one.by_rule.items())
-            grid.add_row(escape(name), _number(one.quarantined), escape(rules))
+    for name, (rows, by_rule) in quarantined.items():
+        grid.add_row(escape(name), _number(rows), escape(", ".join(f"{rule} {count:,}" for rule, count in by_rule.items())))
     out.print(grid if grid.row_count else "  nothing")
 
 

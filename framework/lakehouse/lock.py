@@ -28,26 +28,40 @@ def locked(folder: Path, run_id: str, started: str) -> Iterator[None]:
     Raises:
         CannotRunError: another run holds it; says who, and since when.
     """
-    lock, holder = FileLock(folder / "run.lock", blocking=False, thread_local=False), folder / "holder.json"
+    lock, marker = FileLock(folder / "run.lock", blocking=False, thread_local=False), folder / "holder.json"
     try:
         lock.acquire()
     except Timeout as error:
         raise CannotRunError(
-            f"Another run is at work in {folder.parent}{_said(holder)}.",
+            f"Another run is at work in {folder.parent}{_said(marker)}.",
             "wait until it has ended; the lock ends with it, whether it finishes or is killed.",
         ) from error
     try:
-        holder.write_text(json.dumps({"run": run_id, "process": os.getpid(), "host": socket.gethostname(), "since": started}), "utf-8")
+        marker.write_text(json.dumps({"run": run_id, "process": os.getpid(), "host": socket.gethostname(), "since": started}), "utf-8")
         yield
     finally:
         with suppress(OSError):
-            holder.unlink()
+            marker.unlink()
         lock.release()
 
 
-def _said(holder: Path) -> str:
+def holder(folder: Path) -> str:
+    """Return which run is at work in a state folder, and since when; nothing where there is none."""
+    marker = folder / "holder.json"
+    if not marker.exists():
+        return ""
+    lock = FileLock(folder / "run.lock", blocking=False, thread_local=False)
     try:
-        found = json.loads(holder.read_text("utf-8"))
+        lock.acquire()
+    except Timeout:
+        return _said(marker).removeprefix(": ")
+    lock.release()  # who wrote the marker was killed
+    return ""
+
+
+def _said(marker: Path) -> str:
+    try:
+        found = json.loads(marker.read_text("utf-8"))
         return f": run {found['run']}, process {found['process']} on {found['host']}, since {found['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""  # it has the lock, and has not yet said who it is

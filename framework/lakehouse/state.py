@@ -78,6 +78,29 @@ class State:
         """Return the records of the last runs, the newest first."""
         return [_read(path) for path in sorted((self.folder / "runs").glob("*.json"), reverse=True)[:most]]
 
+    def runs_after(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the records of all runs after one, the newest first; of all, where `run_id` is empty."""
+        paths = sorted((self.folder / "runs").glob("*.json"), reverse=True)
+        return [_read(path) for path in paths if path.stem > run_id]
+
+    def recorded(self) -> dict[str, Any] | None:
+        """Return how far the tables of runs are: the `last` run in them, and whether somebody is `writing`; None where it is not known."""
+        path = self.folder / "recorded.json"
+        return _read(path) if path.exists() else None
+
+    def write_recorded(self, last: str, *, writing: bool) -> None:
+        """Remember how far the tables of runs are."""
+        _write(self.folder / "recorded.json", {"last": last, "writing": writing})
+
+    def told(self) -> dict[str, str]:
+        """Return when which alert was last sent."""
+        path = self.folder / "alerts.json"
+        return _read(path) if path.exists() else {}
+
+    def write_told(self, told: dict[str, str]) -> None:
+        """Remember when which alert was last sent."""
+        _write(self.folder / "alerts.json", told)
+
     def write_run(self, run_id: str, record: dict[str, Any]) -> Path:
         """Write a run's record and return where it is."""
         path = self.folder / "runs" / f"{run_id}.json"

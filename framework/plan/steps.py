@@ -85,6 +85,8 @@ class Checked:
     failed: tuple[str, ...] = ()
     values: dict[str, float] = field(default_factory=dict)
     """What was measured, by the check's title."""
+    at: str = ""
+    """When, in ISO 8601."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,9 @@ def check(place: Place, names: Sequence[str], now: datetime) -> dict[str, list[C
         before = place.state.checked(name)
         own = [ask for ask in asks if ask.table == name]
         reports[name] = [_report(ask, scanned, before) for ask in own]
-        _remember(place, name, reports[name], {ask.title: scanned.verdicts[ask.name].value for ask in own if ask.name in scanned.verdicts})
+        _remember(
+            place, name, reports[name], {ask.title: scanned.verdicts[ask.name].value for ask in own if ask.name in scanned.verdicts}, now
+        )
     return reports
 
 
@@ -89,8 +91,8 @@ def _report(ask: Ask, scanned: Scanned, before: Checked | None) -> CheckReport:
     return CheckReport(ask.title, ask.otherwise, outcome, value, note)
 
 
-def _remember(place: Place, name: str, reports: Sequence[CheckReport], values: dict[str, float | None]) -> None:
+def _remember(place: Place, name: str, reports: Sequence[CheckReport], values: dict[str, float | None], now: datetime) -> None:
     key = checks_key(place.project.tables[name].quality)
     failed = tuple(one.check for one in reports if one.is_failure)
     numbers = {title: value for title, value in values.items() if value is not None}
-    place.state.write_checked(name, Checked(place.version(name), key, failed, numbers))
+    place.state.write_checked(name, Checked(place.version(name), key, failed, numbers, now.isoformat()))

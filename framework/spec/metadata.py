@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from framework.spec.alerts import Mail, Webhook
 from framework.spec.grammar import Name, Spec
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ class Folders(Spec):
     landing: str = Field(description="The folder into which files are delivered.")
     state: str = Field("", description="Where the ledger and the run log are; `<warehouse>/_lakepact` unless said.")
     spark: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session that the command starts.")
+    run_tables: bool = Field(
+        True, description="Whether runs are also kept as the tables `_runs`, `_tables`, `_files` and `_checks`, for SQL."
+    )
 
     @property
     def state_folder(self) -> str:
@@ -39,6 +43,9 @@ class Catalog(Spec):
     landing: str = Field(description="The volume folder into which files are delivered.")
     state: str = Field(min_length=1, description="The volume folder for the ledger and the run log.")
     spark: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session that the command starts.")
+    run_tables: bool = Field(
+        True, description="Whether runs are also kept as the tables `_runs`, `_tables`, `_files` and `_checks`, for SQL."
+    )
 
     @property
     def state_folder(self) -> str:
@@ -79,6 +86,7 @@ class Metadata(Spec):
     layers: dict[Name, Layer]
     principals: dict[Name, Principal]
     pii: dict[Name, PiiClass]
+    alerts: dict[Name, Webhook | Mail]
 
 
 @dataclass(frozen=True)

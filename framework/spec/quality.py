@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -276,6 +277,21 @@ QualityRule = Annotated[
     Discriminator(_kind),
     BeforeValidator(_as_rule, json_schema_input_type=str | dict[str, Any]),
 ]
+
+
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def age_allowed(text: str) -> timedelta | None:
+    """Return how old a table may be by a check; None where it is no check of that.
+
+    >>> age_allowed("freshness(at) < 1d12h"), age_allowed("row_count > 0")
+    (datetime.timedelta(days=1, seconds=43200), None)
+    """
+    check = asked(text)
+    if check.metric != "freshness" or not check.operator.startswith("<"):
+        return None
+    return timedelta(**{_UNITS[unit]: int(number) for number, unit in re.findall(r"([0-9]+)([dhm])", check.threshold)})
 
 
 def checks_key(rules: Iterable[LineRule | SqlRule | SodaRule]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from framework.spec.alerts import Mail, Webhook
 from framework.spec.cache import below
 from framework.spec.codes import CODES
 from framework.spec.load import Document, Loc, loaded
@@ -33,6 +34,11 @@ _READ = {".yml", ".yaml"}
 _PASSED_OVER = {".md"}
 _KINDS = (FileTable, MappedTable, GroupedTable, QueryTable)
 _MODELS: dict[str, type[BaseModel]] = {"layers": Layer, "principals": Principal, "pii": PiiClass}
+
+_MODELS_BY_KIND: dict[str, dict[str, type[BaseModel]]] = {
+    "environments": {"catalog": Catalog, "": Folders},
+    "alerts": {"mail": Mail, "": Webhook},
+}
 
 Files = dict[str, "bytes | None"]
 
@@ -115,13 +121,17 @@ def read_metadata(root: Path, files: Files, problems: list[Problem]) -> ReadMeta
     found: dict[str, dict[str, Any]] = {}
     documents: dict[str, Document] = {}
     before = len(problems)
-    for part in ("environments", *_MODELS):
+    for part in ("environments", *_MODELS, "alerts"):
+        if part == "alerts" and f"metadata/{part}.yml" not in files:
+            found[part] = {}  # who wants none needs no file
+            continue
         document = document_of(root, f"metadata/{part}.yml", files.get(f"metadata/{part}.yml"), problems)
         if document is None:
             continue
         found[part], documents[part] = {}, document
         for name, value in document.value.items():
-            model = _MODELS.get(part) or (Catalog if isinstance(value, dict) and value.get("kind") == "catalog" else Folders)
+            kind = str(value.get("kind")) if isinstance(value, dict) else ""
+            model = _MODELS.get(part) or _MODELS_BY_KIND[part].get(kind) or _MODELS_BY_KIND[part][""]
             try:
                 found[part][name] = model.model_validate(value)
             except ValidationError as error:
@@ -134,25 +144,34 @@ def read_metadata(root: Path, files: Files, problems: list[Problem]) -> ReadMeta
 
 
 def _misfits(found: Mapping[str, Mapping[str, Any]], documents: Mapping[str, Document]) -> list[Problem]:
-    """Return clearances for unknown classes, and defaults for keys that no contract has."""
-    problems = []
-    for name, principal in found["principals"].items():
-        for i, kind in enumerate(principal.clearance):
-            if kind not in found["pii"]:
-                where = documents["principals"].place((name, "clearance", i))
-                what, fix = f'There is no PII class "{kind}".', did_you_mean(kind, found["pii"])
-                problems.append(Problem(where, "unknown-pii-class", what, CODES["unknown-pii-class"].why, fix))
+    """Return clearances for unknown classes, alerts for unknown owners, and defaults for keys that no contract has."""
+    clearances = _unknown(found["principals"], "clearance", found["pii"], documents.get("principals"), "unknown-pii-class")
+    owners = _unknown(found["alerts"], "owners", found["principals"], documents.get("alerts"), "unknown-principal")
+    return [*clearances, *owners, *_unfit_defaults(found["layers"], documents["layers"])]
+
+
+_SAID = {"unknown-pii-class": 'There is no PII class "{}".', "unknown-principal": 'metadata/principals.yml has no principal "{}".'}
+
+
+def _unknown(named: Mapping[str, Any], attribute: str, known: Mapping[str, Any], document: Document | None, code: str) -> Iterator[Problem]:
+    """Yield the names in an attribute that are not known."""
+    for name, one in named.items():
+        for i, used in enumerate(getattr(one, attribute)):
+            if used not in known and document is not None:
+                where = document.place((name, attribute, i))
+                yield Problem(where, code, _SAID[code].format(used), CODES[code].why, did_you_mean(used, known))
+
+
+def _unfit_defaults(layers: Mapping[str, Layer], document: Document) -> Iterator[Problem]:
     keys = {key for kind in _KINDS for key in kind.model_fields} - {"table", "layer", "columns"}
-    for name, layer in found["layers"].items():
+    for name, layer in layers.items():
         for key, value in layer.defaults.items():
-            place = documents["layers"].key((name, "defaults", key))
+            place = document.key((name, "defaults", key))
             if key not in keys:
-                why = CODES["unknown-key"].why
-                problems.append(Problem(place, "unknown-key", f'No contract has a key "{key}".', why, did_you_mean(key, keys)))
+                yield Problem(place, "unknown-key", f'No contract has a key "{key}".', CODES["unknown-key"].why, did_you_mean(key, keys))
             elif key in SECTIONS and not isinstance(value, dict):
                 what = f"`{key}`: a mapping of defaults is expected."
-                problems.append(Problem(place, "invalid-value", what, CODES["invalid-value"].why, f"write `{key}: {{…}}`."))
-    return problems
+                yield Problem(place, "invalid-value", what, CODES["invalid-value"].why, f"write `{key}: {{…}}`.")
 
 
 def read_references(root: Path, files: Files, problems: list[Problem]) -> dict[str, Reference]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
+from framework.spec.alerts import Mail, Webhook
 from framework.spec.metadata import Catalog, Folders, Layer, PiiClass, Principal
 from framework.spec.table import FileTable, GroupedTable, MappedTable, QueryTable
 
@@ -59,6 +60,7 @@ def metadata_schemas() -> Mapping[str, dict[str, Any]]:
         "layers": _mapping_of("The layers from the first to the last, and what their contracts need not repeat.", Layer),
         "principals": _mapping_of("Who may be granted to, and the PII classes that they may see in clear.", Principal),
         "pii": _mapping_of("Classes of personal data.", PiiClass),
+        "alerts": _mapping_of("Who is told what, and how, by channel.", Webhook, Mail),
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from docs.generate import generated
 from framework.spec.load import load
+from framework.spec.project import read_project
 from framework.spec.schema import contract_schema, metadata_schemas
 from tests.conftest import ROOT
 
@@ -50,12 +53,25 @@ def test_the_schema_refuses_what_the_engine_refuses(name: str, validator: Draft2
     assert not validator.is_valid(load(ROOT / f"tests/bad_contracts/{name}.yml").value), BAD[name]
 
 
-@pytest.mark.parametrize("part", sorted(metadata_schemas()))
+@pytest.mark.parametrize("part", sorted({*metadata_schemas()} - {"alerts"}))
 def test_the_schemas_take_the_shipped_metadata(part: str) -> None:
     schema: dict[str, Any] = dict(metadata_schemas()[part])
     Draft202012Validator.check_schema(schema)
     for root in (ROOT, ROOT / "examples/online_retail", ROOT / "tests/library"):
         assert Draft202012Validator(schema).is_valid(load(root / f"metadata/{part}.yml").value)
+
+
+def test_the_channels_that_the_docs_show_are_taken(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/operate.md").read_text("utf-8"), re.DOTALL)
+    path = tmp_path / "alerts.yml"
+    path.write_text(example, "utf-8")
+    schema: dict[str, Any] = dict(metadata_schemas()["alerts"])
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(load(path).value)
+    for part in ("contracts", "metadata"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    shutil.copy2(path, tmp_path / "metadata/alerts.yml")
+    assert set(read_project(tmp_path).metadata.alerts) == {"engineers", "owners_of_data"}
 
 
 def test_generated_files_are_as_the_models_say() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ class Script:
     def __init__(self, spark: SparkSession, landing: Path, warehouse: Path) -> None:
         """Remember the places."""
         self.spark, self.landing, self.warehouse = spark, landing, warehouse
+        self.started = datetime.now(timezone.utc)
 
     def run(self) -> None:
         """Make all tables."""
@@ -91,7 +93,7 @@ class Script:
                 read.select(
                     *(F.col(name) if name in header else F.lit(None).cast("string").alias(name) for name in columns),
                     F.lit("1").alias("_load_id"),
-                    F.current_timestamp().alias("_load_timestamp"),
+                    F.lit(self.started).alias("_load_timestamp"),
                     F.lit(path.name).alias("_source_file"),
                     F.timestamp_micros(F.lit(path.stat().st_mtime_ns // 1000)).alias("_source_modified"),
                     (F.monotonically_increasing_id() + 1).alias("_row_number"),

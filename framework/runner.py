@@ -260,8 +260,7 @@ class _Run:
         """Make the checks of a stage's tables, and tell which of them fail."""
         asked = [name for name in names if any(isinstance(step, CheckTable) for step in self.plan.steps[name])]
         asked = [name for name in asked if self.reports[name].outcome in {"done", "unchanged"}]
-        known = {name: self.state.checked(name) for name in asked}
-        asked = [name for name in asked if not is_current(known[name], self.project.tables[name], self.tables.version(name))]
+        asked = [name for name in asked if not is_current(self.state.checked(name), self.project.tables[name], self.tables.version(name))]
         clock = time.monotonic()
         reports = check(self._place(), asked, self.started) if asked else {}
         self.checking_seconds += time.monotonic() - clock

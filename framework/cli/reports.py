@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -78,8 +77,7 @@ def print_status(found: Standing) -> None:
     if found.stale:
         out.print("\n[bold]Stale[/]")
         for one in found.stale:
-            age = timedelta(seconds=round(one.age.total_seconds()))
-            out.print(f"  {escape(one.table)}: [yellow]{escape(one.check)}[/], and it is {age} old", highlight=False, soft_wrap=True)
+            out.print(f"  {escape(one.table)}: [yellow]{escape(one.check)}[/], and it is {one.age} old", highlight=False, soft_wrap=True)
     _print_quarantine(found.quarantined)
     out.print(f"\n[bold]Waiting for a run[/]: {len(found.waiting)} step{'s' if len(found.waiting) != 1 else ''}", highlight=False)
     for name, step, because in found.waiting:

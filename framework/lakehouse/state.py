@@ -55,8 +55,8 @@ class State:
 
     def built(self, table: str) -> Built | None:
         """Return from what a table was last built."""
-        path = self.folder / "tables" / f"{table}.json"
-        return Built(**_read(path)) if path.exists() else None
+        record = _read_if_there(self.folder / "tables" / f"{table}.json")
+        return Built(**record) if record is not None else None
 
     def write_built(self, table: str, built: Built) -> None:
         """Remember from what a table was built."""
@@ -64,11 +64,8 @@ class State:
 
     def checked(self, table: str) -> Checked | None:
         """Return what the checks on a table last said."""
-        path = self.folder / "checks" / f"{table}.json"
-        if not path.exists():
-            return None
-        record = _read(path)
-        return Checked(**record | {"failed": tuple(record["failed"])})
+        record = _read_if_there(self.folder / "checks" / f"{table}.json")
+        return Checked(**record | {"failed": tuple(record["failed"])}) if record is not None else None
 
     def write_checked(self, table: str, checked: Checked) -> None:
         """Remember what the checks on a table said."""
@@ -85,8 +82,7 @@ class State:
 
     def recorded(self) -> dict[str, Any] | None:
         """Return how far the tables of runs are: the `last` run in them, and whether somebody is `writing`; None where it is not known."""
-        path = self.folder / "recorded.json"
-        return _read(path) if path.exists() else None
+        return _read_if_there(self.folder / "recorded.json")
 
     def write_recorded(self, last: str, *, writing: bool) -> None:
         """Remember how far the tables of runs are."""
@@ -94,8 +90,7 @@ class State:
 
     def told(self) -> dict[str, str]:
         """Return when which alert was last sent."""
-        path = self.folder / "alerts.json"
-        return _read(path) if path.exists() else {}
+        return _read_if_there(self.folder / "alerts.json") or {}
 
     def write_told(self, told: dict[str, str]) -> None:
         """Remember when which alert was last sent."""
@@ -121,6 +116,10 @@ def _read(path: Path) -> dict[str, Any]:
             f"The engine's own record {path} cannot be read: {error}.", "restore the file from a backup; the engine writes it whole."
         ) from error
     return record
+
+
+def _read_if_there(path: Path) -> dict[str, Any] | None:
+    return _read(path) if path.exists() else None
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:

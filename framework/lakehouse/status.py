@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stale:
-    """A table that is older than a check of its contract allows."""
+    """A table that is older than a check of its contract allows; `age` in whole seconds."""
 
     table: str
     check: str
@@ -71,4 +71,4 @@ def stale_tables(lakehouse: Lakehouse, now: datetime) -> Iterator[Stale]:
             if most is not None and rule.title in checked.values:
                 age = timedelta(milliseconds=checked.values[rule.title]) + (now - datetime.fromisoformat(checked.at))
                 if age > most:
-                    yield Stale(name, rule.title, age)
+                    yield Stale(name, rule.title, timedelta(seconds=round(age.total_seconds())))

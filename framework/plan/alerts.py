@@ -37,8 +37,7 @@ def alerts_of(record: Mapping[str, Any], stale: Iterable[tuple[str, str, timedel
     """Return all that there is to tell of a run's record, and of tables that have grown older than they may be."""
     found = [alert for one in record["tables"] if one["table"] in project.contracts for alert in _of_table(one, project)]
     for table, check, age in stale:
-        text = f"{check}, and it is {timedelta(seconds=round(age.total_seconds()))} old"
-        found.append(Alert("stale", table, project.tables[table].owner, f"{table} is stale", text))
+        found.append(Alert("stale", table, project.tables[table].owner, f"{table} is stale", f"{check}, and it is {age} old"))
     return found
 
 

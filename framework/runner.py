@@ -94,6 +94,10 @@ class TableReport:
     how: str = ""
     version: int | None = None
     contract_hash: str = ""
+    contract: str = ""
+    """Under which name the contract's text was kept, as it was then."""
+    began: float = 0.0
+    """Seconds from the run's beginning to the table's."""
     seconds: float = 0.0
 
 
@@ -193,6 +197,7 @@ class _Run:
         self.spark: SparkSession | None = None
         self.tables = lakehouse.tables(None)
         self.reports: dict[str, TableReport] = {}
+        self.clock = time.monotonic()
         self.checking_seconds = 0.0
 
     def execute(self) -> list[TableReport]:
@@ -286,6 +291,8 @@ class _Run:
         return sum(file.size for file in (*new, *old))
 
     def _finish(self, report: TableReport) -> None:
+        text = self.project.contracts[report.table].document.text
+        report = replace(report, contract=self.state.keep_contract(text))
         self.reports[report.table] = report
         self.progress(report)
 
@@ -295,7 +302,8 @@ class _Run:
     def _table(self, name: str) -> TableReport:
         """Return the report of one table; what goes wrong is told there."""
         clock = time.monotonic()
-        report = TableReport(name, "unchanged", "", contract_hash=self.project.contract_hash(name))
+        began = round(clock - self.clock, 3)
+        report = TableReport(name, "unchanged", "", contract_hash=self.project.contract_hash(name), began=began)
         for step in self.plan.steps[name]:
             try:
                 report = self._carried_out(step, report)

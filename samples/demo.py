@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from rich.table import Table as Grid
 from framework.cli.reports import print_report
 from framework.lakehouse.lakehouse import Lakehouse
 from framework.lakehouse.session import start_session
+from framework.report.facts import facts_of
+from framework.report.page import page_of
 from framework.runner import run
 from framework.spec.problem import LakepactError
 from framework.spec.project import read_project
@@ -53,6 +56,10 @@ def demo(folder: Path, orders: int, seed: int) -> None:
         console.rule(f"[bold]Delivery {number}[/]: {names}")
         console.print("The first start of Spark fetches Delta's jars; later ones are faster.\n" if number == 1 else "")
         print_report(run(lakehouse, "all"))
+    page = lakehouse.state.folder / "reports" / "last.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(page_of(facts_of(lakehouse, None, datetime.now(timezone.utc))), "utf-8")
+    console.print(f"\nThe last run as a page: {page}", soft_wrap=True)
     console.rule("[bold]Gold")
     spark = start_session({})
     for name, table in project.tables.items():

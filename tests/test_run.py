@@ -31,7 +31,11 @@ MEMBERS = "card\tfull name\ttown\tchanged\nc1\tADA\tOSLO\t01/01/2024\n"
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
     """Return a folder with the library's contracts and one good delivery, its path holding a blank."""
-    root = tmp_path / "a library"
+    return library_in(tmp_path / "a library")
+
+
+def library_in(root: Path) -> Path:
+    """Make a folder with the library's contracts and one good delivery."""
     shutil.copytree(ROOT / "tests/library/contracts", root / "contracts")
     shutil.copytree(ROOT / "tests/library/metadata", root / "metadata")
     (root / "landing").mkdir()

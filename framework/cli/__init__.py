@@ -56,6 +56,13 @@ class ProblemFormat(str, Enum):
     sarif = "sarif"
 
 
+class PageFormat(str, Enum):
+    """How `report` says what a run did."""
+
+    html = "html"
+    json = "json"
+
+
 class LineageFormat(str, Enum):
     """How `lineage` prints what it found."""
 
@@ -536,3 +543,40 @@ def status(
         from framework.cli.reports import print_status
 
         print_status(found)
+
+
+@app.command()
+def report(  # noqa: PLR0913, PLR0917 - the command's options
+    run_id: Annotated[str | None, typer.Argument(help="The run; the last one unless said.", metavar="[RUN]")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file to write; beside what the engine remembers, unless said.", show_default=False)
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", help="How many refused rows to show for each rule; 0 starts no Spark.")] = 3,
+    principal: Annotated[
+        str | None, typer.Option("--as", help="Show personal data that this principal is cleared for; all of it is masked without.")
+    ] = None,
+    project: ProjectOption = None,
+    env: EnvOption = "local",
+    warehouse: WarehouseOption = None,
+    form: Annotated[PageFormat, typer.Option("--format", help="html for people, json for programs.")] = PageFormat.html,
+) -> None:
+    """Write a page that says what a run did: what arrived, what was refused and why, and which tables may be used."""
+    with _told():
+        from dataclasses import asdict
+        from datetime import datetime, timezone
+
+        from framework.report.facts import facts_of
+
+        lakehouse = _lakehouse(project, env, None, warehouse)
+        facts = facts_of(lakehouse, run_id, datetime.now(timezone.utc), principal=principal, samples=samples)
+        if form is PageFormat.json:
+            _print_json(asdict(facts))
+            return
+        try:
+            from framework.report.page import page_of as html_of
+        except ImportError as error:
+            raise CannotRunError(f"The page cannot be drawn: {error.name} is not installed.", "pip install 'lakepact[report]'") from error
+        path = out or lakehouse.state.folder / "reports" / f"{facts.record['run_id']}.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(html_of(facts), "utf-8")
+    typer.echo(path)

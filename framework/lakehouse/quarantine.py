@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
 from framework.lakehouse.session import start_session
-from framework.spec.names import literal, quoted
+from framework.spec.names import quoted
 from framework.spec.problem import CannotRunError, did_you_mean
-from framework.spec.table import MappedTable
+from framework.spec.table import ROW_PLACE, MappedTable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
-    from pyspark.sql import SparkSession
+    from pyspark.sql import Column, DataFrame
 
     from framework.lakehouse.lakehouse import Lakehouse
     from framework.spec.project import Project
@@ -78,36 +81,38 @@ def causes(lakehouse: Lakehouse, table: str, *, principal: str | None = None, sa
     tables = lakehouse.tables(spark)
     if tables.version(f"{table}_quarantine") is None:
         return []
-    tables.read(f"{table}_quarantine").createOrReplaceTempView("quarantined")
-    return _found(spark, masked_columns(project, table, clear), samples)
+    return _found(tables.read(f"{table}_quarantine"), masked_columns(project, table, clear), samples)
 
 
-def _found(spark: SparkSession, hidden: Collection[str], samples: int) -> list[Cause]:
-    told = spark.sql(
-        "select r.rule, r.column, r.message, count(*) as rows from quarantined lateral view explode(_reasons) e as r "
-        "group by r.rule, r.column, r.message order by rows desc, r.rule"
-    ).collect()
-    return [
-        Cause(row["rule"], row["column"], row["message"], row["rows"], _samples(spark, row["rule"], row["column"], hidden, samples))
-        for row in told
-    ]
-
-
-def _samples(spark: SparkSession, rule: str, column: str | None, hidden: Collection[str], count: int) -> list[dict[str, str | None]]:
-    if count < 1:
-        return []
-    rows = spark.table("quarantined")
+def _found(rows: DataFrame, hidden: Collection[str], samples: int) -> list[Cause]:
+    """Return the causes, each with some rows; one query."""
     names = [name for name in rows.columns if name != "_reasons"]
-    # What the rule speaks of first, then where the row came from, then the rest.
+    reasons = rows.select(F.explode("_reasons").alias("reason"), F.struct(*(F.col(quoted(name)) for name in names)).alias("row"))
+    by_reason = Window.partitionBy("reason.rule", "reason.column", "reason.message")
+    # One row is always taken, for the reason that it has; which ones, is the same every time.
+    numbered = reasons.select(
+        "reason", "row", F.count("*").over(by_reason).alias("rows"), F.row_number().over(by_reason.orderBy(_order(names))).alias("number")
+    )
+    found: dict[tuple[str, str | None, str], Cause] = {}
+    for one in numbered.where(F.col("number") <= max(samples, 1)).orderBy(F.desc("rows"), "reason.rule", "number").collect():
+        rule, column, message = one["reason"]["rule"], one["reason"]["column"], one["reason"]["message"]
+        cause = found.setdefault((rule, column, message), Cause(rule, column, message, one["rows"], []))
+        if samples > 0:
+            row = one["row"].asDict()
+            shown = {name: _said(row[name], is_hidden=name.lower() in hidden) for name in _shown(names, column)}
+            cause.samples.append(shown)
+    return list(found.values())
+
+
+def _order(names: Sequence[str]) -> list[Column]:
+    return [F.col(f"row.{name}") for name in ROW_PLACE if name in names] or [F.lit(1)]
+
+
+def _shown(names: Sequence[str], column: str | None) -> list[str]:
+    """Return columns in the order in which they tell most: what the rule speaks of, where the row came from, the rest."""
     first = [name for name in names if name.lower() == (column or "").lower()]
     where = [name for name in ("_source_file", "_row_number") if name in names]
-    rest = [name for name in names if name not in {*first, *where} and not name.startswith("_")]
-    shown = (
-        rows.where(f"exists(_reasons, r -> r.rule = {literal(rule)})")
-        .select(*(quoted(name) for name in (*first, *where, *rest)))
-        .limit(count)
-    )
-    return [{name: _said(value, is_hidden=name.lower() in hidden) for name, value in row.asDict().items()} for row in shown.collect()]
+    return [*first, *where, *(name for name in names if name not in {*first, *where} and not name.startswith("_"))]
 
 
 def _said(value: Any, *, is_hidden: bool) -> str | None:

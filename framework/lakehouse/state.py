@@ -6,6 +6,7 @@ is written to a side file and renamed, so that a reader never sees half of one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,10 @@ class State:
         """Remember what the checks on a table said."""
         _write(self.folder / "checks" / f"{table}.json", asdict(checked))
 
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """Return the record of one run."""
+        return _read_if_there(self.folder / "runs" / f"{run_id}.json")
+
     def runs(self, most: int = 10) -> list[dict[str, Any]]:
         """Return the records of the last runs, the newest first."""
         return [_read(path) for path in sorted((self.folder / "runs").glob("*.json"), reverse=True)[:most]]
@@ -79,6 +84,11 @@ class State:
         """Return the records of all runs after one, the newest first; of all, where `run_id` is empty."""
         paths = sorted((self.folder / "runs").glob("*.json"), reverse=True)
         return [_read(path) for path in paths if path.stem > run_id]
+
+    def runs_before(self, run_id: str, most: int) -> list[dict[str, Any]]:
+        """Return the records of the runs before one, the newest first."""
+        paths = sorted((self.folder / "runs").glob("*.json"), reverse=True)
+        return [_read(path) for path in [path for path in paths if path.stem < run_id][:most]]
 
     def recorded(self) -> dict[str, Any] | None:
         """Return how far the tables of runs are: the `last` run in them, and whether somebody is `writing`; None where it is not known."""
@@ -95,6 +105,19 @@ class State:
     def write_told(self, told: dict[str, str]) -> None:
         """Remember when which alert was last sent."""
         _write(self.folder / "alerts.json", told)
+
+    def keep_contract(self, text: str) -> str:
+        """Keep a contract's text, once, and return the name under which it is found again."""
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        path = self.folder / "contracts" / f"{name}.yml"
+        if not path.exists():
+            _write_text(path, text)
+        return name
+
+    def contract_text(self, name: str) -> str | None:
+        """Return a contract's text as it was; None where it was not kept."""
+        path = self.folder / "contracts" / f"{name}.yml"
+        return path.read_text("utf-8") if name and path.exists() else None
 
     def write_run(self, run_id: str, record: dict[str, Any]) -> Path:
         """Write a run's record and return where it is."""
@@ -123,7 +146,11 @@ def _read_if_there(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:
+    _write_text(path, json.dumps(record, indent=1, default=str))
+
+
+def _write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".tmp")
-    beside.write_text(json.dumps(record, indent=1, default=str), "utf-8")
+    beside.write_text(text, "utf-8")
     beside.replace(path)

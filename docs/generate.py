@@ -22,6 +22,7 @@ from framework.spec.checks import KINDS, Check
 from framework.spec.codes import CODES
 from framework.spec.grammar import as_pairs
 from framework.spec.metadata import Catalog, Folders, Layer, PiiClass, Principal
+from framework.spec.openlineage import EventFile, EventServer
 from framework.spec.render import page_of
 from framework.spec.schema import contract_schema, metadata_schemas
 from framework.spec.source import as_source
@@ -109,6 +110,8 @@ def reference() -> str:
         (PiiClass, "pii.yml"),
         (Webhook, "alerts.yml, kind: json, slack or teams"),
         (Mail, "alerts.yml, kind: mail"),
+        (EventServer, "openlineage.yml, kind: http"),
+        (EventFile, "openlineage.yml, kind: file"),
         (Secret, "A secret"),
     ):
         parts += [f"### {file}", _doc(model), _table(model)]

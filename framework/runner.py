@@ -13,6 +13,7 @@ from framework.lakehouse.alerting import Told, tell
 from framework.lakehouse.faults import tried
 from framework.lakehouse.landing import is_as_listed, unclaimed_files
 from framework.lakehouse.lock import locked
+from framework.lakehouse.openlineage import Unsent, send_events
 from framework.lakehouse.read import empty_rows, read_files
 from framework.lakehouse.run_tables import record_runs
 from framework.lakehouse.session import start_session
@@ -117,6 +118,8 @@ class RunReport:
     """Why the tables of runs could not be written; the next run writes what they lack."""
     told: list[Told] = field(default_factory=list)
     """Who was told what of it."""
+    unsent: list[Unsent] = field(default_factory=list)
+    """Who could not be sent its events."""
 
     @property
     def is_well(self) -> bool:
@@ -126,7 +129,7 @@ class RunReport:
     @property
     def record(self) -> dict[str, object]:
         """Return the report as plain values."""
-        return {name: value for name, value in asdict(self).items() if name not in {"unrecorded", "told"}} | {
+        return {name: value for name, value in asdict(self).items() if name not in {"unrecorded", "told", "unsent"}} | {
             "outcome": "done" if self.is_well else "failed"
         }
 
@@ -166,7 +169,8 @@ def run(  # noqa: PLR0913 - what a run depends on
         lakehouse.state.write_run(run_id, report.record)
         if work.spark is not None and lakehouse.environment.run_tables:
             report = replace(report, unrecorded=_recorded(work.spark, lakehouse))
-    return replace(report, told=tell(lakehouse, report.record, started))
+        unsent = send_events(lakehouse)
+    return replace(report, told=tell(lakehouse, report.record, started), unsent=unsent)
 
 
 def _recorded(spark: SparkSession, lakehouse: Lakehouse) -> str:

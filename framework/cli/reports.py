@@ -129,6 +129,9 @@ def print_report(report: RunReport) -> None:
     for name in report.unclaimed:
         err.print(f"\n[yellow]{escape(name)} lies in the landing folder, and no contract's pattern matches it[/]", highlight=False)
     print_told(report.told, is_sent=True)
+    for missed in report.unsent:
+        told = f"{missed.receiver} was not sent its OpenLineage events, the next run sends them: {missed.error}"
+        err.print(f"\n[yellow]{escape(told)}[/]", highlight=False, soft_wrap=True)
     if report.unrecorded:
         told = f"the run is not in the table _runs yet, the next one puts it there: {report.unrecorded}"
         err.print(f"\n[yellow]{escape(told)}[/]", highlight=False, soft_wrap=True)

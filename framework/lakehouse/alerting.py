@@ -72,7 +72,7 @@ def _error_of(channel: Channel, alerts: list[Alert], heading: str) -> str:
     try:
         match channel:
             case Webhook():
-                address = _revealed(channel.url)
+                address = revealed(channel.url)
                 tried(lambda: _post(address, _SHAPES[channel.kind](alerts, heading)))
             case Mail():
                 tried(lambda: _mail(channel, alerts, heading))
@@ -107,11 +107,16 @@ def _mail(channel: Mail, alerts: list[Alert], heading: str) -> None:
         if channel.security == "starttls":
             server.starttls(context=trusted)
         if channel.user and channel.password:
-            server.login(_revealed(channel.user), _revealed(channel.password))
+            server.login(revealed(channel.user), revealed(channel.password))
         server.send_message(message)
 
 
-def _revealed(secret: Secret) -> str:
+def revealed(secret: Secret) -> str:
+    """Return a secret from where it is kept.
+
+    Raises:
+        NotSentError: it is not there.
+    """
     if secret.env:
         found = os.environ.get(secret.env)
         if not found:

@@ -106,6 +106,14 @@ class State:
         """Remember when which alert was last sent."""
         _write(self.folder / "alerts.json", told)
 
+    def sent(self) -> dict[str, str]:
+        """Return of which run each receiver of events was told last."""
+        return _read_if_there(self.folder / "sent.json") or {}
+
+    def write_sent(self, sent: dict[str, str]) -> None:
+        """Remember of which run each receiver of events was told last."""
+        _write(self.folder / "sent.json", sent)
+
     def keep_contract(self, text: str) -> str:
         """Keep a contract's text, once, and return the name under which it is found again."""
         name = hashlib.sha256(text.encode()).hexdigest()[:16]

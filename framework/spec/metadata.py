@@ -11,6 +11,7 @@ from pydantic import Field
 
 from framework.spec.alerts import Mail, Webhook
 from framework.spec.grammar import Name, Spec
+from framework.spec.openlineage import EventFile, EventServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +88,7 @@ class Metadata(Spec):
     principals: dict[Name, Principal]
     pii: dict[Name, PiiClass]
     alerts: dict[Name, Webhook | Mail]
+    openlineage: dict[Name, EventFile | EventServer]
 
 
 @dataclass(frozen=True)

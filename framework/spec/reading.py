@@ -15,6 +15,7 @@ from framework.spec.cache import below
 from framework.spec.codes import CODES
 from framework.spec.load import Document, Loc, loaded
 from framework.spec.metadata import Catalog, Folders, Layer, Metadata, PiiClass, Principal, Reference, read_reference
+from framework.spec.openlineage import EventFile, EventServer
 from framework.spec.problem import ContractError, Place, Problem, did_you_mean
 from framework.spec.table import FileTable, GroupedTable, MappedTable, QueryTable, Table, kind_of
 from framework.spec.translate import problems_of
@@ -38,7 +39,10 @@ _MODELS: dict[str, type[BaseModel]] = {"layers": Layer, "principals": Principal,
 _MODELS_BY_KIND: dict[str, dict[str, type[BaseModel]]] = {
     "environments": {"catalog": Catalog, "": Folders},
     "alerts": {"mail": Mail, "": Webhook},
+    "openlineage": {"file": EventFile, "": EventServer},
 }
+_OPTIONAL = ("alerts", "openlineage")
+"""Metadata that nobody needs who wants none."""
 
 Files = dict[str, "bytes | None"]
 
@@ -121,9 +125,9 @@ def read_metadata(root: Path, files: Files, problems: list[Problem]) -> ReadMeta
     found: dict[str, dict[str, Any]] = {}
     documents: dict[str, Document] = {}
     before = len(problems)
-    for part in ("environments", *_MODELS, "alerts"):
-        if part == "alerts" and f"metadata/{part}.yml" not in files:
-            found[part] = {}  # who wants none needs no file
+    for part in ("environments", *_MODELS, *_OPTIONAL):
+        if part in _OPTIONAL and f"metadata/{part}.yml" not in files:
+            found[part] = {}
             continue
         document = document_of(root, f"metadata/{part}.yml", files.get(f"metadata/{part}.yml"), problems)
         if document is None:

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from framework.spec.alerts import Mail, Webhook
 from framework.spec.metadata import Catalog, Folders, Layer, PiiClass, Principal
+from framework.spec.openlineage import EventFile, EventServer
 from framework.spec.table import FileTable, GroupedTable, MappedTable, QueryTable
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def metadata_schemas() -> Mapping[str, dict[str, Any]]:
         "principals": _mapping_of("Who may be granted to, and the PII classes that they may see in clear.", Principal),
         "pii": _mapping_of("Classes of personal data.", PiiClass),
         "alerts": _mapping_of("Who is told what, and how, by channel.", Webhook, Mail),
+        "openlineage": _mapping_of("Who gets OpenLineage events, by receiver.", EventServer, EventFile),
     }
 
 

@@ -13,7 +13,7 @@ from framework.spec.grammar import Name, Spec
 class Receiver(Spec):
     """What all receivers of events have in common."""
 
-    namespace: Name = Field(description="The namespace under which jobs and tables are told.", examples=["sales"])
+    namespace: Name = Field(description="The namespace under which jobs and tables are told.", examples=["our-lakehouse"])
 
 
 class EventFile(Receiver):

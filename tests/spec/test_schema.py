@@ -53,7 +53,7 @@ def test_the_schema_refuses_what_the_engine_refuses(name: str, validator: Draft2
     assert not validator.is_valid(load(ROOT / f"tests/bad_contracts/{name}.yml").value), BAD[name]
 
 
-@pytest.mark.parametrize("part", sorted({*metadata_schemas()} - {"alerts"}))
+@pytest.mark.parametrize("part", sorted({*metadata_schemas()} - {"alerts", "openlineage"}))
 def test_the_schemas_take_the_shipped_metadata(part: str) -> None:
     schema: dict[str, Any] = dict(metadata_schemas()[part])
     Draft202012Validator.check_schema(schema)
@@ -61,17 +61,20 @@ def test_the_schemas_take_the_shipped_metadata(part: str) -> None:
         assert Draft202012Validator(schema).is_valid(load(root / f"metadata/{part}.yml").value)
 
 
-def test_the_channels_that_the_docs_show_are_taken(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/operate.md").read_text("utf-8"), re.DOTALL)
-    path = tmp_path / "alerts.yml"
+@pytest.mark.parametrize(("number", "part"), enumerate(["alerts", "openlineage"]))
+def test_what_the_docs_show_of_metadata_is_taken(number: int, part: str, tmp_path: Path) -> None:
+    examples = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/operate.md").read_text("utf-8"), re.DOTALL)
+    assert len(examples) == 2
+    example, path = examples[number], tmp_path / f"{part}.yml"
     path.write_text(example, "utf-8")
-    schema: dict[str, Any] = dict(metadata_schemas()["alerts"])
+    schema: dict[str, Any] = dict(metadata_schemas()[part])
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(load(path).value)
-    for part in ("contracts", "metadata"):
-        shutil.copytree(ROOT / part, tmp_path / part)
-    shutil.copy2(path, tmp_path / "metadata/alerts.yml")
-    assert set(read_project(tmp_path).metadata.alerts) == {"engineers", "owners_of_data"}
+    for folder in ("contracts", "metadata"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy2(path, tmp_path / f"metadata/{part}.yml")
+    names = {"alerts": {"engineers", "owners_of_data"}, "openlineage": {"catalogue", "archive"}}
+    assert set(getattr(read_project(tmp_path).metadata, part)) == names[part]
 
 
 def test_generated_files_are_as_the_models_say() -> None:

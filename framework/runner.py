@@ -91,6 +91,8 @@ class TableReport:
     rules: dict[str, dict[str, int | str]] = field(default_factory=dict)
     files: list[FileReport] = field(default_factory=list)
     checks: list[CheckReport] = field(default_factory=list)
+    failing: list[str] = field(default_factory=list)
+    """The checks that it fails, of this run or an earlier one: it is written, but nothing may be made of it."""
     inputs: dict[str, int] = field(default_factory=dict)
     how: str = ""
     version: int | None = None
@@ -280,7 +282,7 @@ class _Run:
                 failed = [*self._still_fails(name)]
             if name in reports or failed:
                 reason = f"it is written, but fails its checks, so nothing is made of it: {'; '.join(failed)}"
-                told = {"outcome": "failed", "reason": reason} if failed else {}
+                told = {"outcome": "failed", "reason": reason, "failing": failed} if failed else {}
                 self.reports[name] = replace(report, checks=reports.get(name, []), **told)  # type: ignore[arg-type]
 
     def _place(self) -> Place:

@@ -80,7 +80,7 @@ class _Telling:
             )
             why = one["reason"] if one["outcome"] in {"failed", "skipped"} else ""
             # What is written and fails its checks has been made; that it may not be used is told by the checks.
-            is_written = any(check["outcome"] == "fail" for check in one.get("checks", ()))
+            is_written = bool(one.get("failing"))
             state = RunState.COMPLETE if is_written else _ENDS[one["outcome"]]
             yield self._event(job, begin, RunState.START, inputs, outputs)
             yield self._event(job, end, state, inputs, outputs, "" if is_written else why)

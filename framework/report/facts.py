@@ -186,11 +186,7 @@ def _table(one: Record, project: Project, earlier: list[Record], found: Mapping[
 
 def _verdict(one: Record) -> Verdict:
     checks = [check["outcome"] for check in one.get("checks", ())]
-    failing = any(
-        check["outcome"] == "fail" or (check["outcome"] == "error" and check["otherwise"] == "fail") for check in one.get("checks", ())
-    )
-    # A table whose checks failed in an earlier run is said to fail without having been checked again.
-    if failing or (one["outcome"] == "failed" and one["reason"].startswith("it is written")):
+    if one.get("failing"):
         return "bad"
     if one["outcome"] in {"failed", "skipped"}:
         return "old"

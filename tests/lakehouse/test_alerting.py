@@ -49,6 +49,7 @@ RECORD = {
             "silver_loans",
             outcome="failed",
             quarantined=3,
+            failing=["row_count > 9"],
             rules={"lent_required": {"otherwise": "quarantine", "rows": 3}, "odd": {"otherwise": "warn", "rows": 1}},
             checks=[
                 {"check": "row_count > 9", "otherwise": "fail", "outcome": "fail", "value": 6.0, "note": ""},

@@ -73,19 +73,16 @@ def timings(run: RunFacts) -> str:
         )
         .properties(width=520, height=alt.Step(20))
     )
-    longest = max(run.tables, key=lambda one: float(one.record["seconds"]))
-    return _svg(
-        chart,
-        f"When each table was worked on; the longest, {longest.name}, took {longest.record['seconds']:.1f} of {rows[-1]['to']:.0f} s.",
-        _NAMES,
-    )
+    longest, end = max(run.tables, key=lambda one: float(one.record["seconds"])), max(one["to"] for one in rows)
+    took = f"the longest, {longest.name}, took {longest.record['seconds']:.1f} of {end:.0f} s"
+    return _svg(chart, f"When each table was worked on; {took}.", _NAMES)
 
 
 def history(moments: Sequence[Moment]) -> str:
     """Draw what a check measured in one run after another; empty where there is nothing to compare."""
     if len(moments) < 2:  # noqa: PLR2004 - one point is no line
         return ""
-    rows = [{"run": i, "value": one.value, "outcome": one.outcome, "last": i == len(moments) - 1} for i, one in enumerate(moments)]
+    rows = [{"run": i, "value": one.value, "outcome": one.outcome} for i, one in enumerate(moments)]
     base = _chart(rows).encode(
         x=alt.X("run:Q").axis(None).scale(nice=False, padding=4),
         y=alt.Y("value:Q").axis(None).scale(zero=False, padding=4),

@@ -139,7 +139,7 @@ def facts_of(lakehouse: Lakehouse, run_id: str | None, now: datetime, *, princip
     record, earlier = _found(lakehouse, run_id)
     project = lakehouse.project
     known = [one for one in record["tables"] if one["table"] in project.contracts]
-    is_last = not lakehouse.state.runs_after(record["run_id"])
+    is_last = lakehouse.state.runs(1)[0]["run_id"] == record["run_id"]
     stale = [(one.table, one.check, one.age) for one in stale_tables(lakehouse, now)] if is_last else []
     refusing = [one["table"] for one in known if one["quarantined"]] if samples else []
     found = {name: {cause.rule: cause for cause in causes(lakehouse, name, principal=principal, samples=samples)} for name in refusing}
@@ -229,7 +229,7 @@ def _notes(record: Record, alerts: Iterable[Alert]) -> Iterator[Note]:
     for alert in alerts:
         fix = _FIXES.get(alert.kind, "")
         if alert.kind == "refused":
-            fix = next((told for name, told in fixes.items() if alert.title.startswith(name)), "")
+            fix = next((told for name, told in fixes.items() if alert.title == f"{name} was refused"), "")
         ranked.append(
             (_RANKS.index(alert.kind), Note("error" if alert.severity == "error" else "warning", alert.table, alert.title, alert.text, fix))
         )

@@ -100,3 +100,25 @@ def test_a_run_is_done_though_it_cannot_be_recorded(spark: SparkSession, library
     (library / "landing/loans.tsv").write_text(HEADER)
     run(library)
     assert len(kept(spark, library, "_runs")) == 2
+
+
+def test_page_tables_command_and_spark_say_the_same(spark: SparkSession, library: Path) -> None:
+    (library / "metadata/environments.yml").write_text("local: {kind: folders, warehouse: warehouse, landing: landing}\n")
+    lines = "".join(f"{barcode}\tc1\t01/02/2024\tN\n" for barcode in ("1", "1", "2", "x", ""))
+    (library / "landing/loans.tsv").write_text(HEADER + lines)
+    said = json.loads(lakepact("run", "all", "--project", library, "--format", "json").output)
+    page = json.loads(lakepact("report", "--project", library, "--samples", "0", "--format", "json").output)
+    names = ("read", "kept", "duplicate", "quarantined", "dropped")
+    numbers = {
+        "command": {one["table"]: [one[name] for name in names] for one in said["tables"]},
+        "page": {one["name"]: [one["record"][name] for name in names] for one in page["tables"]},
+        "table": {one["table"]: [one[name] for name in names] for one in kept(spark, library, "_tables")},
+    }
+    assert numbers["command"] == numbers["page"] == numbers["table"]
+    read, passed, _, refused, _ = numbers["command"]["silver_loans"]
+    assert (read, passed, refused) == tuple(
+        spark.read.format("delta").load(str(library / "warehouse" / name)).count()
+        for name in ("bronze_loans", "silver_loans", "silver_loans_quarantine")
+    )
+    assert refused == 2
+    assert (page["record"]["run_id"], page["notes"][0]["title"]) == (said["run_id"], "silver_loans quarantined rows")

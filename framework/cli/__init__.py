@@ -78,6 +78,9 @@ EnvOption = Annotated[str, typer.Option("--env", help="An environment of metadat
 LandingOption = Annotated[Path | None, typer.Option("--landing", help="The folder with deliveries, in place of the environment's.")]
 WarehouseOption = Annotated[Path | None, typer.Option("--warehouse", help="The folder with tables, in place of the environment's.")]
 TableOption = Annotated[list[str] | None, typer.Option("--table", help="Only this table; may be given several times.")]
+PrincipalOption = Annotated[
+    str | None, typer.Option("--as", help="Show personal data that this principal is cleared for; all of it is masked without.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
 DestructiveOption = Annotated[bool, typer.Option("--allow-destructive", help="Refresh tables of which a column goes or narrows.")]
 LayerArgument = Annotated[str, typer.Argument(help="bronze, silver, gold, or all.")]
@@ -422,9 +425,7 @@ def show(table: Annotated[str, typer.Argument(help="A table.")], project: Projec
 def quarantine(  # noqa: PLR0913, PLR0917 - the command's options
     table: Annotated[str, typer.Argument(help="A table.")],
     samples: Annotated[int, typer.Option("--samples", help="How many rows to show for each reason.")] = 3,
-    principal: Annotated[
-        str | None, typer.Option("--as", help="Show personal data that this principal is cleared for; all of it is masked without.")
-    ] = None,
+    principal: PrincipalOption = None,
     export: Annotated[
         Path | None, typer.Option("--export", help="Write the rows as they were delivered into this CSV file, for `lakepact mend`.")
     ] = None,
@@ -552,9 +553,7 @@ def report(  # noqa: PLR0913, PLR0917 - the command's options
         Path | None, typer.Option("--out", help="The file to write; beside what the engine remembers, unless said.", show_default=False)
     ] = None,
     samples: Annotated[int, typer.Option("--samples", help="How many refused rows to show for each rule; 0 starts no Spark.")] = 3,
-    principal: Annotated[
-        str | None, typer.Option("--as", help="Show personal data that this principal is cleared for; all of it is masked without.")
-    ] = None,
+    principal: PrincipalOption = None,
     project: ProjectOption = None,
     env: EnvOption = "local",
     warehouse: WarehouseOption = None,

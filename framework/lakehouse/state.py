@@ -72,23 +72,28 @@ class State:
         """Remember what the checks on a table said."""
         _write(self.folder / "checks" / f"{table}.json", asdict(checked))
 
+    def run_ids(self) -> list[str]:
+        """Return the names of all runs, the newest first."""
+        return sorted((path.stem for path in (self.folder / "runs").glob("*.json")), reverse=True)
+
+    def _run(self, run_id: str) -> dict[str, Any]:
+        return _read(self.folder / "runs" / f"{run_id}.json")
+
     def run(self, run_id: str) -> dict[str, Any] | None:
-        """Return the record of one run."""
-        return _read_if_there(self.folder / "runs" / f"{run_id}.json")
+        """Return the record of one run; None where there was none."""
+        return self._run(run_id) if run_id in self.run_ids() else None
 
     def runs(self, most: int = 10) -> list[dict[str, Any]]:
         """Return the records of the last runs, the newest first."""
-        return [_read(path) for path in sorted((self.folder / "runs").glob("*.json"), reverse=True)[:most]]
+        return [self._run(run_id) for run_id in self.run_ids()[:most]]
 
     def runs_after(self, run_id: str) -> list[dict[str, Any]]:
         """Return the records of all runs after one, the newest first; of all, where `run_id` is empty."""
-        paths = sorted((self.folder / "runs").glob("*.json"), reverse=True)
-        return [_read(path) for path in paths if path.stem > run_id]
+        return [self._run(one) for one in self.run_ids() if one > run_id]
 
     def runs_before(self, run_id: str, most: int) -> list[dict[str, Any]]:
         """Return the records of the runs before one, the newest first."""
-        paths = sorted((self.folder / "runs").glob("*.json"), reverse=True)
-        return [_read(path) for path in [path for path in paths if path.stem < run_id][:most]]
+        return [self._run(one) for one in [one for one in self.run_ids() if one < run_id][:most]]
 
     def recorded(self) -> dict[str, Any] | None:
         """Return how far the tables of runs are: the `last` run in them, and whether somebody is `writing`; None where it is not known."""

@@ -139,7 +139,7 @@ def facts_of(lakehouse: Lakehouse, run_id: str | None, now: datetime, *, princip
     record, earlier = _found(lakehouse, run_id)
     project = lakehouse.project
     known = [one for one in record["tables"] if one["table"] in project.contracts]
-    is_last = lakehouse.state.runs(1)[0]["run_id"] == record["run_id"]
+    is_last = lakehouse.state.run_ids()[0] == record["run_id"]
     stale = [(one.table, one.check, one.age) for one in stale_tables(lakehouse, now)] if is_last else []
     refusing = [one["table"] for one in known if one["quarantined"]] if samples else []
     found = {name: {cause.rule: cause for cause in causes(lakehouse, name, principal=principal, samples=samples)} for name in refusing}
@@ -161,12 +161,12 @@ def facts_of(lakehouse: Lakehouse, run_id: str | None, now: datetime, *, princip
 
 def _found(lakehouse: Lakehouse, run_id: str | None) -> tuple[Record, list[Record]]:
     """Return a run's record, and those before it, the newest first."""
-    runs = lakehouse.state.runs(HISTORY + 1)
-    if not runs:
+    known = lakehouse.state.run_ids()
+    if not known:
         raise CannotRunError("There was no run yet.", "`lakepact run all` first.")
-    record = lakehouse.state.run(run_id) if run_id else runs[0]
+    record = lakehouse.state.run(run_id or known[0])
     if record is None:
-        raise CannotRunError(f'There is no run "{run_id}".', did_you_mean(run_id or "", [one["run_id"] for one in runs]))
+        raise CannotRunError(f'There is no run "{run_id}".', did_you_mean(run_id or "", known))
     return record, lakehouse.state.runs_before(record["run_id"], HISTORY)
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from framework.lakehouse.run_tables import SCHEMAS
+from framework.spec.access import RowFilter, as_row_filter
 from framework.spec.alerts import Mail, Secret, Webhook
 from framework.spec.checks import KINDS, Check
 from framework.spec.codes import CODES
@@ -108,6 +109,7 @@ def reference() -> str:
         (Layer, "layers.yml"),
         (Principal, "principals.yml"),
         (PiiClass, "pii.yml"),
+        (RowFilter, "row_filters.yml"),
         (Webhook, "alerts.yml, kind: json, slack or teams"),
         (Mail, "alerts.yml, kind: mail"),
         (EventServer, "openlineage.yml, kind: http"),
@@ -160,6 +162,8 @@ def _short_form(metadata: Iterable[Any]) -> str | None:
     functions = {getattr(one, "func", None) for one in metadata}
     if as_pairs in functions:
         return "list of names, or mapping of the name here to the name there"
+    if as_row_filter in functions:
+        return "a filter's name, or [RowFilterUse](#rowfilteruse)"
     return "a table's name, or [TableSource](#tablesource)" if as_source in functions else None
 
 

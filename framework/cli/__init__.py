@@ -460,6 +460,40 @@ def quarantine(  # noqa: PLR0913, PLR0917 - the command's options
 
 
 @app.command()
+def why(  # noqa: PLR0913, PLR0917 - the command's options
+    table: Annotated[str, typer.Argument(help="A table.")],
+    row: Annotated[
+        list[str], typer.Argument(help="Which row: columns and their values; nothing behind `=` asks for null.", metavar="COLUMN=VALUE…")
+    ],
+    most: Annotated[int, typer.Option("--rows", help="How many rows of each kind to show.")] = 10,
+    principal: PrincipalOption = None,
+    project: ProjectOption = None,
+    env: EnvOption = "local",
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Tell the life of a row: where it came from, what was made of it, what it won against, what changed, who uses it."""
+    with _told():
+        from dataclasses import asdict
+
+        from framework.why.story import told
+
+        pairs = dict(one.partition("=")[::2] for one in row)
+        unclear = [one for one in row if "=" not in one]
+        if unclear:
+            raise CannotRunError(f'"{unclear[0]}" names no column.', "write COLUMN=VALUE, such as id=17.")
+        found = told(_lakehouse(project, env, landing, warehouse), table, pairs, principal=principal, most=max(most, 1))
+        if form is Format.json:
+            _print_json(asdict(found))
+        else:
+            from framework.cli.stories import print_story
+
+            print_story(found)
+    raise typer.Exit(0 if found.rows or found.lives else 1)
+
+
+@app.command()
 def mend(
     table: Annotated[str, typer.Argument(help="The table in whose quarantine the rows are.")],
     file: Annotated[Path, typer.Argument(help="The CSV file that `lakepact quarantine TABLE --export FILE` wrote, mended.")],

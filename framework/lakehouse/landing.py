@@ -82,6 +82,38 @@ def unclaimed_files(landing: Path, tables: Iterable[FileTable]) -> list[str]:
     return [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 
 
+def line_of(file: DeliveredFile, files: Files, row: int) -> int | None:
+    """Return the line on which a row of a file begins; None where the file is gone or another now.
+
+    A quoted field may hold line breaks, so rows are counted as they are read.
+    """
+    if not is_as_listed(file) or len(files.csv.separator) > 1:
+        return None
+    before = csv.field_size_limit(sys.maxsize)
+    quote = files.csv.quote or None
+    try:
+        with Path(file.path).open(encoding="utf-8-sig", newline="") as stream:
+            lines = csv.reader(
+                stream,
+                delimiter=files.csv.separator,
+                quotechar=quote,
+                quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+                doublequote=files.csv.escape == files.csv.quote,
+                escapechar=None if files.csv.escape in {files.csv.quote, ""} else files.csv.escape,
+            )
+            number, begins = -1, 1
+            for fields in lines:
+                number += bool(fields)  # an empty line is no row
+                if number == row and fields:
+                    return begins
+                begins = lines.line_num + 1
+    except (OSError, csv.Error, UnicodeDecodeError):
+        return None
+    finally:
+        csv.field_size_limit(before)
+    return None
+
+
 def _looked_into(file: DeliveredFile, table: FileTable) -> DeliveredFile | RefusedFile:
     path, csv_ = Path(file.path), table.files.csv
     try:

@@ -432,6 +432,18 @@ CODES: dict[str, Code] = {
         "accepted: []",
         is_warning=True,
     ),
+    "unknown-row-filter": Code(
+        "A row filter is not known.",
+        "Row filters stand in metadata/row_filters.yml; without it everybody who may read the table would see all of it.",
+        "columns:\n  - {name: state, type: string}\ndedupe: {exact_repeats: true}\nrow_filter: own_stat",
+        "columns:\n  - {name: state, type: string}\ndedupe: {exact_repeats: true}\nrow_filter: own_state",
+    ),
+    "filtered-owner": Code(
+        "A row filter keeps rows from the table's owner.",
+        "A run writes as the owner: rows that it cannot see it would take for missing, and write again.",
+        "columns:\n  - {name: state, type: string}\ndedupe: {exact_repeats: true}\nrow_filter: closed",
+        "columns:\n  - {name: state, type: string}\ndedupe: {exact_repeats: true}\nrow_filter: own_state",
+    ),
     # Personal data
     "undeclared-pii": Code(
         "A column is made of personal data, and does not say so.",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from framework.spec.access import Mask
 from framework.spec.checks import ColumnCheck
 from framework.spec.formats import Format
 from framework.spec.grammar import CodedError, ColumnType, EachOnce, Name, Names, Spec, Sql
@@ -40,6 +41,18 @@ class Column(Spec):
     declassified: Declassified | None = Field(
         None, description="For a column that is made of personal data and holds none: by which method, and why."
     )
+
+    mask: Mask | None = Field(
+        None,
+        description="What those see who are not cleared, as SQL over `value`, in place of the mask of its class; `false`: no mask.",
+    )
+
+    @model_validator(mode="after")
+    def _masks_something(self) -> Column:
+        if self.mask is not None and not self.pii:
+            what = f"{self.name} holds no personal data, so nobody is cleared for it, and the mask would hide it from all."
+            raise CodedError("no-effect", what, "name the class of personal data in `pii`, or delete the mask.", at=("mask",))
+        return self
 
     @property
     def pii_classes(self) -> tuple[str, ...]:

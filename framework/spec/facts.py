@@ -99,6 +99,10 @@ class Facts:
     quarantine: dict[str, Spot] | None = None
     """Who may see the refused rows; None where no row can be refused."""
     owner: str = ""
+    masked_for: list[str] = field(default_factory=list)
+    """Principals who see masks in place of what they are not cleared for."""
+    masks: dict[str, bool] = field(default_factory=dict)
+    """Columns that have a mask of their own, or none whatever their class says."""
     accepted: list[tuple[str, str | None, str, Spot, bool]] = field(default_factory=list)
     """Code, column, reason and place of each accepted warning, and whether a layer's default says it."""
 

@@ -30,13 +30,18 @@ class CodedError(ValueError):
         super().__init__(what)
 
 
-def _sql(text: str) -> str:
+def read_sql(text: str, at: tuple[int | str, ...] = ()) -> str:
+    """Return a text that is one SQL expression.
+
+    Raises:
+        CodedError: it is none.
+    """
     try:
         parsed(text)
     except InvalidSqlError as error:
         what = f"This is not an SQL expression: {error}."
         fix = "write one expression in Spark SQL."
-        raise CodedError("invalid-expression", what, fix, span=(error.offset, error.length)) from error
+        raise CodedError("invalid-expression", what, fix, at=at, span=(error.offset, error.length)) from error
     return text
 
 
@@ -72,7 +77,7 @@ def _each_once(items: list[Item]) -> list[Item]:
 
 EachOnce = AfterValidator(_each_once)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-Sql = Annotated[str, AfterValidator(_sql)]
+Sql = Annotated[str, AfterValidator(read_sql)]
 Query = Annotated[str, AfterValidator(_query)]
 ColumnType = Annotated[str, AfterValidator(_type)]
 Names = Annotated[list[Name], EachOnce]

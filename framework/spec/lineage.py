@@ -15,7 +15,7 @@ from framework.spec.codes import CODES
 from framework.spec.problem import Acceptance, Place, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from framework.spec.facts import ColumnFacts, Facts, Origin, Spot
@@ -127,9 +127,10 @@ class Verdict:
     accepted: tuple[Acceptance, ...]
 
 
-def judged(
+def judged(  # noqa: PLR0913, PLR0917 - what is judged together
     facts: Mapping[str, Facts],
     clearances: Mapping[str, Iterable[str]],
+    masked: Collection[str],
     patterns: Mapping[str, tuple[list[str], Spot]],
     found: Iterable[Problem],
     root: Path,
@@ -141,7 +142,7 @@ def judged(
     problems += [_problem(root, *one) for one in _overlaps(patterns)]
     if not circles:
         lineage = Lineage(facts)
-        for part in (_nulls(lineage), _undeclared(lineage), _by_name(facts), _leaks(lineage, clearances), _unused(facts)):
+        for part in (_nulls(lineage), _undeclared(lineage), _by_name(facts), _leaks(lineage, clearances, masked), _unused(facts)):
             problems += [_problem(root, *one) for one in part]
     return _accepted({} if circles else facts, problems, root)
 
@@ -223,10 +224,13 @@ def _way(lineage: Lineage, trail: Trail) -> str:
     return " → ".join(lineage.name(column) for column in trail)
 
 
-def _leaks(lineage: Lineage, clearances: Mapping[str, Iterable[str]]) -> Iterator[Said]:
+def _leaks(lineage: Lineage, clearances: Mapping[str, Iterable[str]], masked: Collection[str]) -> Iterator[Said]:
     for table, facts in lineage.facts.items():
         held = [((table, name), kind, trail) for name in facts.columns for kind, trail in lineage.taint((table, name)).items()]
-        yield from _seen(lineage, table, "the table", facts.grants, held, clearances)
+        bare = [one for one in held if not is_masked(lineage, one[0], masked)]
+        for principal, spot in facts.grants.items():
+            shown = bare if principal in facts.masked_for and principal != facts.owner else held
+            yield from _seen(lineage, table, "the table", {principal: spot}, shown, clearances)
         if facts.quarantine is not None:
             sources = [name for name, use in facts.inputs.items() if use == "source" and name in lineage.facts]
             raw = [
@@ -236,6 +240,13 @@ def _leaks(lineage: Lineage, clearances: Mapping[str, Iterable[str]]) -> Iterato
                 for kind, trail in lineage.taint((source, name)).items()
             ]
             yield from _seen(lineage, table, f"the quarantine {table}_quarantine", facts.quarantine, raw, clearances)
+
+
+def is_masked(lineage: Lineage, column: Column, masked: Collection[str]) -> bool:
+    """Tell whether a column is masked for whoever is not cleared for it; `masked` are the classes that have a mask."""
+    own = lineage.facts[column[0]].masks.get(column[1])
+    held = lineage.taint(column)
+    return bool(held) and (own if own is not None else all(kind in masked for kind in held))
 
 
 def _seen(  # noqa: PLR0913, PLR0917 - who may see what

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from framework.spec.access import Access, MaskSql, RowFilter
 from framework.spec.alerts import Mail, Webhook
 from framework.spec.grammar import Name, Spec
 from framework.spec.openlineage import EventFile, EventServer
@@ -48,6 +49,8 @@ class Catalog(Spec):
         True, description="Whether runs are also kept as the tables `_runs`, `_tables`, `_files` and `_checks`, for SQL."
     )
 
+    access: Access = Field(default_factory=Access, description="How the catalog is kept to what contracts say of access.")
+
     @property
     def state_folder(self) -> str:
         """Return where the ledger and the run log are."""
@@ -78,6 +81,12 @@ class PiiClass(Spec):
     """A kind of personal data."""
 
     description: str = Field(description="What belongs to the class.")
+    mask: MaskSql | None = Field(
+        None,
+        description="What those see in a catalog who are not cleared for the class: SQL over `value`, for columns of text; "
+        "columns of other types are null for them. Without it, columns of the class are not masked.",
+        examples=["concat('•••', right(value, 3))"],
+    )
 
 
 class Metadata(Spec):
@@ -87,6 +96,7 @@ class Metadata(Spec):
     layers: dict[Name, Layer]
     principals: dict[Name, Principal]
     pii: dict[Name, PiiClass]
+    row_filters: dict[Name, RowFilter]
     alerts: dict[Name, Webhook | Mail]
     openlineage: dict[Name, EventFile | EventServer]
 

@@ -49,6 +49,9 @@ _SAYS_NOTHING_OF_ROWS = {
     "quarantine",
     "pii",
     "declassified",
+    "mask",
+    "masked_for",
+    "row_filter",
     "refresh",
 }
 
@@ -180,8 +183,9 @@ def examined_project(root: Path, files: Files, kept: Mapping[str, Any], *, model
             facts[left.table] = left
             problems += faults
     clearances = {name: principal.clearance for name, principal in read.metadata.principals.items()}
+    masked = [name for name, one in read.metadata.pii.items() if one.mask]
     patterns = {name: one.patterns for name, one in known.items() if one.patterns}
-    verdict = judged(facts, clearances, patterns, problems, root)
+    verdict = judged(facts, clearances, masked, patterns, problems, root)
     findings = Findings(verdict.problems, verdict.accepted, layers)
     project = None
     contracts = {name: one.contract for name, one in known.items() if one.contract}

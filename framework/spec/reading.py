@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from framework.spec.access import RowFilter
 from framework.spec.alerts import Mail, Webhook
 from framework.spec.cache import below
 from framework.spec.codes import CODES
@@ -35,13 +36,14 @@ _READ = {".yml", ".yaml"}
 _PASSED_OVER = {".md"}
 _KINDS = (FileTable, MappedTable, GroupedTable, QueryTable)
 _MODELS: dict[str, type[BaseModel]] = {"layers": Layer, "principals": Principal, "pii": PiiClass}
+_OPTIONAL_MODELS: dict[str, type[BaseModel]] = {"row_filters": RowFilter}
 
 _MODELS_BY_KIND: dict[str, dict[str, type[BaseModel]]] = {
     "environments": {"catalog": Catalog, "": Folders},
     "alerts": {"mail": Mail, "": Webhook},
     "openlineage": {"file": EventFile, "": EventServer},
 }
-_OPTIONAL = ("alerts", "openlineage")
+_OPTIONAL = ("alerts", "openlineage", "row_filters")
 """Metadata that nobody needs who wants none."""
 
 Files = dict[str, "bytes | None"]
@@ -135,7 +137,7 @@ def read_metadata(root: Path, files: Files, problems: list[Problem]) -> ReadMeta
         found[part], documents[part] = {}, document
         for name, value in document.value.items():
             kind = str(value.get("kind")) if isinstance(value, dict) else ""
-            model = _MODELS.get(part) or _MODELS_BY_KIND[part].get(kind) or _MODELS_BY_KIND[part][""]
+            model = _MODELS.get(part) or _OPTIONAL_MODELS.get(part) or _MODELS_BY_KIND[part].get(kind) or _MODELS_BY_KIND[part][""]
             try:
                 found[part][name] = model.model_validate(value)
             except ValidationError as error:
@@ -151,7 +153,8 @@ def _misfits(found: Mapping[str, Mapping[str, Any]], documents: Mapping[str, Doc
     """Return clearances for unknown classes, alerts for unknown owners, and defaults for keys that no contract has."""
     clearances = _unknown(found["principals"], "clearance", found["pii"], documents.get("principals"), "unknown-pii-class")
     owners = _unknown(found["alerts"], "owners", found["principals"], documents.get("alerts"), "unknown-principal")
-    return [*clearances, *owners, *_unfit_defaults(found["layers"], documents["layers"])]
+    sees = _unknown(found["row_filters"], "sees", found["principals"], documents.get("row_filters"), "unknown-principal")
+    return [*clearances, *owners, *sees, *_unfit_defaults(found["layers"], documents["layers"])]
 
 
 _SAID = {"unknown-pii-class": 'There is no PII class "{}".', "unknown-principal": 'metadata/principals.yml has no principal "{}".'}
@@ -162,7 +165,8 @@ def _unknown(named: Mapping[str, Any], attribute: str, known: Mapping[str, Any],
     for name, one in named.items():
         for i, used in enumerate(getattr(one, attribute)):
             if used not in known and document is not None:
-                where = document.place((name, attribute, i))
+                place = (name, attribute, used if isinstance(getattr(one, attribute), dict) else i)
+                where = document.key(place) if place[-1] == used else document.place(place)
                 yield Problem(where, code, _SAID[code].format(used), CODES[code].why, did_you_mean(used, known))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
+from framework.spec.access import RowFilter
 from framework.spec.alerts import Mail, Webhook
 from framework.spec.metadata import Catalog, Folders, Layer, PiiClass, Principal
 from framework.spec.openlineage import EventFile, EventServer
@@ -61,6 +62,7 @@ def metadata_schemas() -> Mapping[str, dict[str, Any]]:
         "layers": _mapping_of("The layers from the first to the last, and what their contracts need not repeat.", Layer),
         "principals": _mapping_of("Who may be granted to, and the PII classes that they may see in clear.", Principal),
         "pii": _mapping_of("Classes of personal data.", PiiClass),
+        "row_filters": _mapping_of("Which rows a principal sees, by filter.", RowFilter),
         "alerts": _mapping_of("Who is told what, and how, by channel.", Webhook, Mail),
         "openlineage": _mapping_of("Who gets OpenLineage events, by receiver.", EventServer, EventFile),
     }
@@ -111,6 +113,11 @@ def _open(key: str, one: dict[str, Any], owner: dict[str, Any]) -> None:
             {"type": "object", "additionalProperties": {"type": "string"}},
             *([{"type": "string"}] if owner.get("properties", {}).get("reference") else []),
         ]
+    if key == "row_filter" and "RowFilterUse" in str(one):
+        meaning = one.get("description")
+        one.clear()
+        one["description"] = meaning
+        one["anyOf"] = [{"type": "string"}, {"$ref": "#/$defs/RowFilterUse"}]
     if key == "source" and "TableSource" in str(one):
         meaning = one.get("description")
         one.clear()

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from framework.spec.access import RowFilterUse, as_row_filter
 from framework.spec.checks import Holds, In
 from framework.spec.columns import Column, FileColumn, GroupedColumn, MappedColumn, QueryColumn
 from framework.spec.dedupe import Dedupe, ExactRepeats, LatestPerKey
@@ -117,6 +118,14 @@ class Table(Spec):
         default_factory=list, description="Checks on the whole table, made when it was written."
     )
     grants: dict[Name, Privileges] = Field(default_factory=dict, description="Who may do what.")
+    masked_for: Names = Field(
+        default_factory=list,
+        description="Principals who may read the table though they are not cleared for all of it: in a catalog they see masks. "
+        "Folders have no masks.",
+    )
+    row_filter: Annotated[RowFilterUse, BeforeValidator(as_row_filter)] | None = Field(
+        None, description="The filter of metadata/row_filters.yml that decides which rows a principal sees in a catalog."
+    )
     retention: Retention | None = Field(None, description="How long rows are kept.")
     accepted: list[Accepted] = Field(default_factory=list, description="Warnings of `validate` that are known and meant.")
 

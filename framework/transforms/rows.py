@@ -27,6 +27,9 @@ OUTCOME, REASONS, RAW, ORDER, ALL, SHIFTED = "__outcome", "__reasons", "__raw_",
 SOURCE, AT = "__source", "__at"
 """Which of several sources a row is from, and its place in the array it was exploded from."""
 
+BROKEN = "__broken"
+"""The names of all rules that a row breaks, whatever follows from them."""
+
 OWN, STAYS = "__own_", "__stays"
 """A value before another row filled it, and whether later rows have to be held against a row: it is the first of its
 key, or the first of them that has a value to fill in."""

@@ -22,6 +22,7 @@ from framework.transforms.periods import by_period
 from framework.transforms.rows import (
     ALL,
     AT,
+    BROKEN,
     DROPPED,
     EMPTIED,
     KEPT,
@@ -98,29 +99,14 @@ def labelled(table: Table, inputs: Mapping[str, DataFrame], part: Part = WHOLE, 
 @labelled.register(MappedTable)
 def _mapped(table: MappedTable, inputs: Mapping[str, DataFrame], part: Part = WHOLE, *, keep_best: bool = False) -> Labelled:
     rules = rules_of(table)
-    parts, read = [], []
-    for number, source in enumerate(table.all_sources):
-        given = part.sources[number] if part.sources else inputs[source.table]
-        read.append(counted(source_rows(given, table, source)))
-        rows = joined(read[-1].rows, table, inputs)
-        rows = mapped(rows, table, source, inputs)
-        parts.append(_ready_to_compare(rows, table, number))
-    rows = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
-    rows = rows.withColumn(OUTCOME, outcome(rules)).withColumn(REASONS, reasons(rules))
+    rows, read = _judged(table, inputs, part)
     broken = Metrics(rows, F.count(F.lit(1)).alias(ALL), *rule_counts(rules))
     rows = _only_if_quarantined(broken.rows.drop(*(rule.flag for rule in rules)))
     if part.best is not None:
         read.append(counted(part.best))
         before = read[-1].rows.withColumns({OUTCOME: F.lit(KEPT), REASONS: F.lit(None).cast(REASONS_TYPE)})
         rows = rows.unionByName(before, allowMissingColumns=True)
-    if table.dedupe is not None:
-        exact = isinstance(table.dedupe, ExactRepeats)
-        key = [name for name in rows.columns if name.startswith("__same_")] if exact else list(table.dedupe.key)  # type: ignore[union-attr] # not ExactRepeats
-        rows = marked(rows, table.dedupe, key, table.columns, keep_best=keep_best)
-        if isinstance(table.history, Versions):
-            names = table.history.versions
-            key = [name for name in key if name != names.from_]
-            rows = versioned(rows, table.history, key, [column.name for column in table.columns])
+    rows = _settled(rows, table, keep_best=keep_best)
     columns = (*table.column_names, *(name for name in CARRIED if name in rows.columns and name not in table.column_names))
     raw = [name for name in rows.columns if name.startswith(RAW)]
     outcomes = Metrics(rows, *outcome_counts())
@@ -129,6 +115,44 @@ def _mapped(table: MappedTable, inputs: Mapping[str, DataFrame], part: Part = WH
     rows = outcomes.rows.where(is_needed | F.col(STAYS) if keep_best else is_needed)
     rows = rows.select(*(quoted(name) for name in (*columns, OUTCOME, REASONS, *raw, *beside)))
     return Labelled(rows, columns, rules, tuple(read), broken, outcomes)
+
+
+def traced(table: MappedTable, inputs: Mapping[str, DataFrame], part: Part = WHOLE) -> DataFrame:
+    """Return every row that was read, also those that are no row of the table: its outcome, all rules that it breaks, its raw values."""
+    rows, _ = _judged(table, inputs, part)
+    flags = {rule.name: F.col(quoted(rule.flag)) for rule in rules_of(table)}
+    names = F.array(*(F.when(flag, F.lit(name)) for name, flag in flags.items())) if flags else F.array()
+    told = F.filter(names, lambda name: name.isNotNull()).cast("array<string>")
+    rows = rows.withColumn(BROKEN, told).drop(*(rule.flag for rule in rules_of(table)))
+    return _settled(rows, table)
+
+
+def _judged(table: MappedTable, inputs: Mapping[str, DataFrame], part: Part) -> tuple[DataFrame, list[Metrics]]:
+    """Return the rows of all sources, mapped, with what becomes of each by the rules it breaks; and how many were read."""
+    rules = rules_of(table)
+    parts, read = [], []
+    for number, source in enumerate(table.all_sources):
+        given = part.sources[number] if part.sources else inputs[source.table]
+        read.append(counted(source_rows(given, table, source)))
+        rows = joined(read[-1].rows, table, inputs)
+        rows = mapped(rows, table, source, inputs)
+        parts.append(_ready_to_compare(rows, table, number))
+    rows = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
+    return rows.withColumn(OUTCOME, outcome(rules)).withColumn(REASONS, reasons(rules)), read
+
+
+def _settled(rows: DataFrame, table: MappedTable, *, keep_best: bool = False) -> DataFrame:
+    """Return the rows, those that are not the best of their key marked as duplicates, and what tells versions apart."""
+    if table.dedupe is None:
+        return rows
+    exact = isinstance(table.dedupe, ExactRepeats)
+    key = [name for name in rows.columns if name.startswith("__same_")] if exact else list(table.dedupe.key)  # type: ignore[union-attr] # not ExactRepeats
+    rows = marked(rows, table.dedupe, key, table.columns, keep_best=keep_best)
+    if isinstance(table.history, Versions):
+        names = table.history.versions
+        key = [name for name in key if name != names.from_]
+        rows = versioned(rows, table.history, key, [column.name for column in table.columns])
+    return rows
 
 
 def _ready_to_compare(rows: DataFrame, table: MappedTable, source_number: int) -> DataFrame:
@@ -189,9 +213,8 @@ def _measured(rows: DataFrame, table: GroupedTable) -> DataFrame:
 
 def _summed(now: DataFrame, table: GroupedTable, added: Added) -> DataFrame:
     """Return the groups whose measures change, with what they come to; a group without rows too."""
-    rows = _with_conditions(joined(added.before, table, added.then), table).where(outcome(rules_of(table)) == KEPT)
     keys, names = [quoted(name) for name in table.group_by], added.sums.measures
-    less = _measured(_with_keys(rows, table), table).withColumns({name: -F.col(quoted(name)) for name in names})
+    less = _measured(gathered_rows(added.before, table, added.then), table).withColumns({name: -F.col(quoted(name)) for name in names})
     deltas = now.unionByName(less).groupBy(*keys).agg(*(F.sum(quoted(name)).alias(name) for name in names))
     deltas = deltas.where(any_of(F.col(quoted(name)) != 0 for name in names))
     there = added.there.select(*(F.col(quoted(name)).alias(f"__there_{name}") for name in (*table.group_by, *names)))
@@ -202,8 +225,13 @@ def _summed(now: DataFrame, table: GroupedTable, added: Added) -> DataFrame:
 
 def groups_of(rows: DataFrame, table: GroupedTable, inputs: Mapping[str, DataFrame]) -> DataFrame:
     """Return the groups that rows of the source belong to, repeats and all."""
+    return gathered_rows(rows, table, inputs).select(*(quoted(name) for name in table.group_by))
+
+
+def gathered_rows(rows: DataFrame, table: GroupedTable, inputs: Mapping[str, DataFrame]) -> DataFrame:
+    """Return rows of the source as they are gathered: with what they are joined with, once for each group that they belong to."""
     found = _with_conditions(joined(rows, table, inputs), table).where(outcome(rules_of(table)) == KEPT)
-    return _with_keys(found, table).select(*(quoted(name) for name in table.group_by))
+    return _with_keys(found, table)
 
 
 def _with_keys(rows: DataFrame, table: GroupedTable) -> DataFrame:

@@ -75,5 +75,6 @@ def test_a_problem_is_printed_with_its_line_and_a_mark(tmp_path: Path) -> None:
         "   12 | ownr: engineers",
         "      | ^^^^",
         "  why: a misspelled key would be forgotten without a word.",
-        '  fix: did you mean "owner"? Known here: accepted, columns, description, files, grants, layer, owner, quality, retention, table.',
+        '  fix: did you mean "owner"? Known here: accepted, columns, description, files, grants, layer, masked_for, owner, '
+        "quality, retention, row_filter, table.",
     ]

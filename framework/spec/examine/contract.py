@@ -100,6 +100,8 @@ class Examination:
             {},
             dict(table.inputs),
             owner=table.owner,
+            masked_for=list(table.masked_for),
+            masks={column.name.lower(): bool(column.mask) for column in table.all_columns if column.mask is not None},
         )
 
     def examine(self) -> tuple[Facts, list[Problem]]:
@@ -108,6 +110,7 @@ class Examination:
         self.say_inputs()
         self.look()
         self.say_grants()
+        self.say_filter()
         self.say_retention()
         self.say_accepted()
         return self.facts, self.problems
@@ -306,6 +309,12 @@ class Examination:
                 self._unknown_principal(name, self.document.key(("grants", name)))
             else:
                 self.facts.grants[name] = self.spotted(self.document.key(("grants", name)))
+        for i, name in enumerate(self.table.masked_for):
+            place = self.document.place(("masked_for", i))
+            if name not in known:
+                self._unknown_principal(name, place)
+            elif name not in self.table.grants:
+                self.say("no-effect", place, f"{name} is not granted the table, masked or not.", "add a grant, or delete the name.")
         if self.table.owner in known:
             self.facts.grants.setdefault(self.table.owner, self.spot("owner"))
         quarantine = getattr(self.table, "quarantine", None)
@@ -316,6 +325,35 @@ class Examination:
     def _unknown_principal(self, name: str, where: Place) -> None:
         known = self.around.metadata.principals
         self.say("unknown-principal", where, f'metadata/principals.yml has no principal "{name}".', did_you_mean(name, known))
+
+    def say_filter(self) -> None:
+        """Note a row filter that is not there, does not fit the columns, or keeps rows from the run itself."""
+        used, filters = self.table.row_filter, self.around.metadata.row_filters
+        if used is None:
+            return
+        if used.use not in filters:
+            what = f'metadata/row_filters.yml has no filter "{used.use}".'
+            where = self.document.place(("row_filter", "use") if ("row_filter", "use") in self.document.values else ("row_filter",))
+            self.say("unknown-row-filter", where, what, did_you_mean(used.use, filters))
+            return
+        found, visible = filters[used.use], self.around.columns(self.table.table) or {}
+        for name in used.on:
+            if name not in found.columns:
+                what = f'The filter {used.use} reads no column "{name}".'
+                self.say("unknown-column", self.document.key(("row_filter", "on", name)), what, did_you_mean(name, found.columns))
+        for name, type_ in found.columns.items():
+            own = used.on.get(name, name)
+            place = ("row_filter", "on", name) if ("row_filter", "on", name) in self.document.values else ("row_filter",)
+            if self.known([own], place, visible):
+                self.facts.uses.add(own.lower())
+                given = self.around.type_of(self.table.table, own)
+                if given.is_known and str(given) != str(read_type(type_)):
+                    what = f"The filter {used.use} reads {name} as {type_}; {own} is {given}."
+                    self.say("type-mismatch", self.document.place(place), what, "let both have the same type.")
+        if self.table.owner not in found.unlimited:
+            what = f"The filter {used.use} keeps rows from {self.table.owner}, who owns the table and writes it."
+            fix = f"let metadata/row_filters.yml say `{self.table.owner}: all`."
+            self.say("filtered-owner", self.document.key(("row_filter",)), what, fix)
 
     def say_retention(self) -> None:
         """Note a retention by a column that is not there, or tells no age."""

@@ -83,6 +83,7 @@ PrincipalOption = Annotated[
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
 DestructiveOption = Annotated[bool, typer.Option("--allow-destructive", help="Refresh tables of which a column goes or narrows.")]
+ACCESS = "access"
 LayerArgument = Annotated[str, typer.Argument(help="bronze, silver, gold, or all.")]
 
 
@@ -255,7 +256,7 @@ def lineage(
 
 @app.command()
 def plan(  # noqa: PLR0913, PLR0917 - the command's options
-    layer: LayerArgument = "all",
+    layer: Annotated[str, typer.Argument(help="bronze, silver, gold, all, or access: what `apply access` would do.")] = "all",
     project: ProjectOption = None,
     env: EnvOption = "local",
     landing: LandingOption = None,
@@ -267,6 +268,9 @@ def plan(  # noqa: PLR0913, PLR0917 - the command's options
     with _told():
         from framework.plan.explain import as_record, explained
 
+        if layer == ACCESS:
+            _plan_access(_lakehouse(project, env, landing, warehouse), form)
+            return
         found = _lakehouse(project, env, landing, warehouse).plan(layer, table or ())
         if form is Format.json:
             _print_json(as_record(found))
@@ -274,6 +278,96 @@ def plan(  # noqa: PLR0913, PLR0917 - the command's options
         from framework.cli.reports import print_plan
 
         print_plan(explained(found), is_empty=found.is_empty)
+
+
+def _plan_access(lakehouse: Lakehouse, form: Format) -> None:
+    from framework.lakehouse.access import access_steps, catalog_access
+    from framework.plan.access.statements import as_record
+
+    there = catalog_access(lakehouse)
+    steps = access_steps(lakehouse, there)
+    if form is Format.json:
+        _print_json([as_record(step, there.schema) for step in steps])
+        return
+    from framework.cli.access import print_steps
+
+    print_steps(steps, there.schema)
+
+
+@app.command()
+def apply(
+    what: Annotated[str, typer.Argument(help="access: grants, owners, comments, tags, masks and row filters.")],
+    project: ProjectOption = None,
+    env: EnvOption = "databricks",
+    form: FormatOption = Format.text,
+) -> None:
+    """Bring a catalog to what contracts say of access, and read it back; `lakepact plan access` shows what would be done."""
+    with _told():
+        if what != ACCESS:
+            raise CannotRunError(f'There is no "{what}" to apply.', "lakepact apply access")
+        from framework.cli.access import print_applied, print_step
+        from framework.lakehouse.access import apply_access, catalog_access
+        from framework.plan.access.statements import as_record
+
+        lakehouse = _lakehouse(project, env, None, None)
+        there = catalog_access(lakehouse)
+        done = apply_access(lakehouse, there, (lambda _: None) if form is Format.json else lambda step: print_step(step, there.schema))
+        if form is Format.json:
+            _print_json([as_record(step, there.schema) for step in done])
+        else:
+            print_applied(done)
+
+
+@app.command()
+def access(
+    name: Annotated[str | None, typer.Argument(help="A principal or a table; all of both without one.")] = None,
+    project: ProjectOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Show who may see what, by the contracts: of a principal, of a table, or as a matrix of all; needs no workspace."""
+    with _told():
+        from dataclasses import asdict
+
+        from framework.plan.access.rehearsal import rights
+
+        found = _project(project)
+        known = (*found.metadata.principals, *found.tables)
+        if name is not None and name not in known:
+            raise CannotRunError(f'There is no principal and no table "{name}".', did_you_mean(name, known))
+        told = [one for one in rights(found) if name in {None, one.principal, one.table}]
+        if form is Format.json:
+            _print_json([asdict(one) for one in told])
+            return
+        from framework.cli.access import print_matrix, print_rights
+
+        if name is None:
+            print_matrix(told, list(found.metadata.principals))
+        else:
+            print_rights(told, name, is_principal=name in found.metadata.principals)
+
+
+@app.command()
+def preview(  # noqa: PLR0913, PLR0917 - the command's options
+    table: Annotated[str, typer.Argument(help="A table.")],
+    principal: Annotated[str, typer.Option("--as", help="The principal whose eyes the rows are seen with.")],
+    most: Annotated[int, typer.Option("--rows", help="How many rows to show.")] = 10,
+    project: ProjectOption = None,
+    env: EnvOption = "local",
+    warehouse: WarehouseOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Show rows as a principal would get them, filtered and masked; refused where no contract grants the table."""
+    with _told():
+        from framework.lakehouse.preview import preview as seen
+
+        rows = seen(_lakehouse(project, env, None, warehouse), table, principal).limit(most)
+        names, values = rows.columns, [list(row) for row in rows.collect()]
+        if form is Format.json:
+            _print_json([dict(zip(names, row, strict=True)) for row in values])
+            return
+        from framework.cli.access import print_rows
+
+        print_rows(names, values)
 
 
 @app.command()

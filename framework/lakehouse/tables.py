@@ -64,6 +64,8 @@ class _Tables:
     """What tables in folders and tables in a catalog have in common: all but how they are named."""
 
     spark: SparkSession | None
+    change_feed = True
+    """Whether tables keep Delta's change feed."""
 
     def version(self, table: str) -> int | None:
         """Return the Delta version of a table; None where there is no such table."""
@@ -76,7 +78,7 @@ class _Tables:
     def changes(self, table: str, since: int) -> DataFrame:
         """Return the rows that came and went: from Delta's change feed, or where there is none by what the two states hold."""
         now = self.read(table)
-        if not _is_mapped(now.columns):
+        if self.change_feed and not _is_mapped(now.columns):
             feed = _reading(self.spark, None).option("readChangeFeed", "true").option("startingVersion", since + 1)
             came = "if(_change_type in ('insert', 'update_postimage'), 1, -1)"
             rows = self._load(feed, table).selectExpr("*", f"{came} AS {CHANGE}")
@@ -94,7 +96,7 @@ class _Tables:
 
     def overwrite(self, table: str, rows: DataFrame) -> None:
         """Put rows in place of what a table held, in one commit."""
-        self._save(_replacing(rows), table)
+        self._save(_replacing(rows, self._properties(rows.columns)), table)
 
     def mend(self, table: str, rows: DataFrame, at: datetime) -> None:
         """Put delivered rows in place of others."""
@@ -108,8 +110,18 @@ class _Tables:
     def append(self, table: str, rows: DataFrame, once: tuple[str, int] | None = None) -> None:
         """Append rows, once."""
         self._prepare(table, rows)
-        self._save(_appending(rows, once), table)
+        self._save(_appending(rows, once, self._properties(rows.columns)), table)
         self._compact(table)
+
+    def _properties(self, columns: Iterable[str]) -> dict[str, str]:
+        """Return Delta's properties of a table: a row that goes does not cost the file it stands in, and what changed can be read.
+
+        Names that parquet does not take, such as those with blanks, are mapped; Delta keeps no change feed for such a table.
+        """
+        told = {"delta.columnMapping.mode": "name"} if _is_mapped(columns) else {}
+        if self.change_feed and not told:
+            told = {"delta.enableChangeDataFeed": "true"}
+        return {"delta.enableDeletionVectors": "true"} | told
 
     def _compact(self, table: str) -> None:
         """Put a table's small files together, once in a while; its rows stay the same."""
@@ -178,14 +190,13 @@ class CatalogTables(_Tables):
 
     def __init__(self, environment: Catalog, spark: SparkSession | None) -> None:
         """Remember where; unlike folders, a catalog is asked through Spark."""
-        self.environment, self.spark = environment, spark
+        self.environment, self.spark, self.change_feed = environment, spark, environment.change_feed
 
     def version(self, table: str) -> int | None:
         """Return the Delta version, as the table's history says."""
         spark = _needed(self.spark)
         name = self._name(table)
-        place = TableName((self.environment.catalog, self.environment.schema_name))
-        if not spark.sql(f"SHOW TABLES IN {place} LIKE {literal(table)}").take(1):
+        if not spark.catalog.tableExists(str(name)):
             return None
         return int(spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()[0]["version"])
 
@@ -279,12 +290,12 @@ def _mend(target: str, table: str, rows: DataFrame, at: datetime) -> None:
     rows.sparkSession.catalog.dropTempView(view)
 
 
-def _replacing(rows: DataFrame) -> DataFrameWriter:
-    return rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").options(**_properties(rows.columns))
+def _replacing(rows: DataFrame, properties: dict[str, str]) -> DataFrameWriter:
+    return rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").options(**properties)
 
 
-def _appending(rows: DataFrame, once: tuple[str, int] | None) -> DataFrameWriter:
-    writer = rows.write.format("delta").mode("append").option("mergeSchema", "true").options(**_properties(rows.columns))
+def _appending(rows: DataFrame, once: tuple[str, int] | None, properties: dict[str, str]) -> DataFrameWriter:
+    writer = rows.write.format("delta").mode("append").option("mergeSchema", "true").options(**properties)
     return writer.option("txnAppId", once[0]).option("txnVersion", once[1]) if once else writer
 
 
@@ -297,15 +308,6 @@ def _map_names(there: DataFrame, target: str) -> None:
     if not _is_mapped(there.columns):
         for properties in ("'delta.enableChangeDataFeed' = 'false'", "'delta.columnMapping.mode' = 'name'"):
             there.sparkSession.sql(f"ALTER TABLE {target} SET TBLPROPERTIES ({properties})")
-
-
-def _properties(columns: Iterable[str]) -> dict[str, str]:
-    """Return Delta's properties of a table: a row that goes does not cost the file it stands in, and what changed can be read.
-
-    Names that parquet does not take, such as those with blanks, are mapped; Delta keeps no change feed for such a table.
-    """
-    told = {"delta.columnMapping.mode": "name"} if _is_mapped(columns) else {"delta.enableChangeDataFeed": "true"}
-    return {"delta.enableDeletionVectors": "true"} | told
 
 
 def _is_mapped(columns: Iterable[str]) -> bool:

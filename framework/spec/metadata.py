@@ -49,6 +49,10 @@ class Catalog(Spec):
         True, description="Whether runs are also kept as the tables `_runs`, `_tables`, `_files` and `_checks`, for SQL."
     )
 
+    change_feed: bool = Field(
+        True,
+        description="Whether tables keep Delta's change feed; without it, what changed is found by comparing versions.",
+    )
     access: Access = Field(default_factory=Access, description="How the catalog is kept to what contracts say of access.")
 
     @property

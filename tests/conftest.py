@@ -9,6 +9,7 @@ import pytest
 
 from framework.lakehouse.session import start_session
 from framework.spec.project import Project, read_project
+from tests import unitycatalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """Return the one session of the test run."""
-    session = start_session({"spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"})
+    settings = {"spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"}
+    session = start_session(settings | unitycatalog.spark_settings())
     yield session
     session.stop()
 

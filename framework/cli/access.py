@@ -76,9 +76,8 @@ def print_rights(rights: Sequence[Right], name: str, *, is_principal: bool) -> N
     if not rights:
         _say(f"{escape(name)} may see nothing: no contract grants anything to it.")
     for one in rights:
-        _say(
-            f"[bold]{escape(one.table if is_principal else one.principal)}[/]: {', '.join(one.privileges)}  [dim]{escape(one.granted_at)}[/]"
-        )
+        other = one.table if is_principal else one.principal
+        _say(f"[bold]{escape(other)}[/]: {', '.join(one.privileges)}  [dim]{escape(one.granted_at)}[/]")
         if one.clear:
             _say(f"  personal data in clear: {escape(', '.join(one.clear))}")
         if one.masked:

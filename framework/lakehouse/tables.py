@@ -92,25 +92,30 @@ class _Tables:
     def exchange(self, table: str, rows: DataFrame, key: Collection[str]) -> None:
         """Take rows away and put rows in, in one commit."""
         _exchange(self._target(table), table, rows, key)
+        self._wrote(table)
         self._compact(table)
 
     def overwrite(self, table: str, rows: DataFrame) -> None:
         """Put rows in place of what a table held, in one commit."""
         self._save(_replacing(rows, self._properties(rows.columns)), table)
+        self._wrote(table)
 
     def mend(self, table: str, rows: DataFrame, at: datetime) -> None:
         """Put delivered rows in place of others."""
         _mend(self._target(table), table, rows, at)
+        self._wrote(table)
 
     def replace(self, table: str, where: str, rows: DataFrame) -> None:
         """Put rows in place of those that a condition holds for."""
         self._prepare(table, rows)
         self._save(_replacing_part(rows, where), table)
+        self._wrote(table)
 
     def append(self, table: str, rows: DataFrame, once: tuple[str, int] | None = None) -> None:
         """Append rows, once."""
         self._prepare(table, rows)
         self._save(_appending(rows, once, self._properties(rows.columns)), table)
+        self._wrote(table)
         self._compact(table)
 
     def _properties(self, columns: Iterable[str]) -> dict[str, str]:
@@ -127,6 +132,10 @@ class _Tables:
         """Put a table's small files together, once in a while; its rows stay the same."""
         if (self.version(table) or 1) % _COMMITS_TO_COMPACT == 0:
             _needed(self.spark).sql(f"OPTIMIZE {self._target(table)}")
+            self._wrote(table)
+
+    def _wrote(self, table: str) -> None:
+        """Take note that a table may have another version now."""
 
     def _prepare(self, table: str, rows: DataFrame) -> None:
         if _is_mapped(rows.columns) and self.version(table) is not None:
@@ -191,14 +200,18 @@ class CatalogTables(_Tables):
     def __init__(self, environment: Catalog, spark: SparkSession | None) -> None:
         """Remember where; unlike folders, a catalog is asked through Spark."""
         self.environment, self.spark, self.change_feed = environment, spark, environment.change_feed
+        self._versions: dict[str, int | None] = {}
 
     def version(self, table: str) -> int | None:
-        """Return the Delta version, as the table's history says."""
-        spark = _needed(self.spark)
-        name = self._name(table)
-        if not spark.catalog.tableExists(str(name)):
-            return None
-        return int(spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()[0]["version"])
+        """Return the Delta version, as the table's history says; asked once, and after each write."""
+        if table not in self._versions:
+            spark, name = _needed(self.spark), self._name(table)
+            is_there = spark.catalog.tableExists(str(name))
+            self._versions[table] = int(spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()[0]["version"]) if is_there else None
+        return self._versions[table]
+
+    def _wrote(self, table: str) -> None:
+        self._versions.pop(table, None)
 
     def holds(self, table: str, load: Load, *, app: str) -> bool:  # noqa: ARG002 - a catalog does not show Delta's own record of it
         """Tell whether a load's rows are in a table."""

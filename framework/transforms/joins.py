@@ -32,6 +32,8 @@ def with_taken(rows: DataFrame, other: DataFrame, on: Mapping[str, str], take: M
     )
     equal = _equal(rows, {here: (keys[here], types[name]) for here, name in on.items()})
     joined = rows.join(there, equal, "left").drop(*keys.values())
+    if not take:
+        return joined  # Spark Connect takes no empty set of columns
     taken = {here: F.col(f"`__taken_{here}`") for here in take}
     return joined.withColumns(taken).drop(*(f"__taken_{here}" for here in take))
 

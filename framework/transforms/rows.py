@@ -139,7 +139,8 @@ class Labelled:
         """Return the rows that later ones have to be held against, each with its own values; see `transforms/dedupe.py`."""
         own = {name.removeprefix(OWN): F.col(quoted(name)) for name in written.columns if name.startswith(OWN)}
         beside = [quoted(name) for name in written.columns if name in {AT, SOURCE} or name.startswith(ORDER)]
-        return written.where(STAYS).withColumns(own).select(*map(quoted, self.columns), *beside)
+        rows = written.where(STAYS)
+        return (rows.withColumns(own) if own else rows).select(*map(quoted, self.columns), *beside)
 
 
 def counted(rows: DataFrame) -> Metrics:

@@ -200,7 +200,7 @@ def mask_of(project: Project, table: str, column: str) -> Function | None:
         return None
     classes, facts = classes_of(project, table, column), project.facts[table].columns[column.lower()]
     own = next((one.mask for one in project.tables[table].all_columns if one.name.lower() == column.lower()), None)
-    is_clear = _is_member(cleared_for(project, classes))
+    is_clear = _belongs_to(cleared_for(project, classes))
     body = f"CASE WHEN {is_clear} THEN {quoted(VALUE)} ELSE CAST({written(sql)} AS {facts.type}) END"
     name = _named("mask", [table, column] if own else [*classes, facts.type])
     return Function(name, ((VALUE, facts.type),), facts.type, body)
@@ -209,14 +209,14 @@ def mask_of(project: Project, table: str, column: str) -> Function | None:
 def filter_of(project: Project, name: str) -> Function:
     """Return the function that filters rows."""
     found = project.metadata.row_filters[name]
-    parts = [_is_member(sorted(found.unlimited))] if found.unlimited else []
+    parts = [_belongs_to(sorted(found.unlimited))] if found.unlimited else []
     for principal, condition in sorted(found.sees.items()):
         if condition != "all":
-            parts.append(f"({_is_member([principal])} AND COALESCE({written(condition)}, FALSE))")
+            parts.append(f"({_belongs_to([principal])} AND COALESCE({written(condition)}, FALSE))")
     return Function(_named("filter", [name]), tuple(found.columns.items()), "boolean", " OR ".join(parts) or "FALSE")
 
 
-def _is_member(principals: Iterable[str]) -> str:
+def _belongs_to(principals: Iterable[str]) -> str:
     return " OR ".join(f"is_account_group_member({literal(name)})" for name in principals) or "FALSE"
 
 

@@ -13,8 +13,9 @@ help:  ## list the verbs
 demo: .venv/ready  ## make sample deliveries, run the whole pipeline, print what came out
 	@$(BIN)/python -m samples.demo "$(DEMO)" --orders $(ORDERS) --seed $(SEED)
 
-test: .venv/ready  ## run all tests
+test: .venv/ready  ## run all tests, and those of the data path over Spark Connect too
 	@$(BIN)/python -m pytest
+	@LAKEPACT_TEST_REMOTE="local[2]" $(BIN)/python -m pytest -m spark tests/scenarios tests/library tests/transforms
 
 check: .venv/ready  ## format, lint, types, layers, contracts, and the tests that need no Spark
 	@$(BIN)/python -m ruff format --check .

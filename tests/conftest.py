@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).parents[1]
+CONNECT_TO = os.environ.get("LAKEPACT_TEST_REMOTE", "")
+"""A Spark Connect server, or `local[2]` for one that is started beside: then all tests speak to Spark as on serverless."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,8 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark() -> Iterator[SparkSession]:
     """Return the one session of the test run."""
     settings = {"spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"}
-    remote = {REMOTE: os.environ["LAKEPACT_TEST_REMOTE"]} if os.environ.get("LAKEPACT_TEST_REMOTE") else unitycatalog.spark_settings()
-    session = start_session(settings | remote)
+    session = start_session(settings | ({REMOTE: CONNECT_TO} if CONNECT_TO else unitycatalog.spark_settings()))
     yield session
     session.stop()
 

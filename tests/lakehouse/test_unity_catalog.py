@@ -18,7 +18,7 @@ from framework.spec.problem import RunError
 from framework.spec.project import read_project
 from samples.generate import generate
 from tests import unitycatalog
-from tests.conftest import ROOT
+from tests.conftest import CONNECT_TO, ROOT
 from tests.product.test_gold import EMPTY, zones
 from tests.product.truth import Truth
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from framework.plan.access.steps import AccessStep
 
-pytestmark = pytest.mark.skipif(bool(unitycatalog.missing()), reason=unitycatalog.missing())
+MISSING = "Spark Connect's own server is started without the connector" if CONNECT_TO else unitycatalog.missing()
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 CATALOG, SCHEMA = "zoltan-verebes-catalog-m", "dg-day"
 PEOPLE = {name: f"{name}@example.com" for name in ("data_engineers", "marketing_analysts", "sales_analysts")}

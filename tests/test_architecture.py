@@ -79,8 +79,9 @@ def test_a_kind_without_an_interpretation_would_be_noticed() -> None:
 
 
 BARRED = re.compile(
-    r"\.rdd\b|sparkContext|_jvm|_jdf|_jsparkSession|\.toJSON\(|\.(?:un)?persist\(|\.cache\(|(?:localC|\.c)heckpoint\(|CACHE TABLE|REFRESH TABLE"
-    r"|createOrReplaceGlobalTempView|createGlobalTempView|global_temp|\budf\(|mapInPandas|applyInPandas|toPandas|DeltaTable|setJobGroup"
+    r"\.rdd\b|sparkContext|_jvm|_jdf|_jsparkSession|\.toJSON\(|\.(?:un)?persist\(|\.cache\(|(?:localC|\.c)heckpoint\("
+    r"|CACHE TABLE|REFRESH TABLE|createOrReplaceGlobalTempView|createGlobalTempView|global_temp"
+    r"|\budf\(|mapInPandas|applyInPandas|toPandas|DeltaTable|setJobGroup"
     r"|hiveContext|/dbfs|dbfs:|\bargs=|\.foreach(?:Partition)?\("
 )
 """What serverless compute refuses, or Spark 4.1 with Delta mishandles; settings that it does not take are tested apart."""
@@ -101,6 +102,8 @@ def test_a_session_that_is_there_gets_no_setting_that_serverless_refuses() -> No
             assert name.strip("\"'") in allowed, f"{path} sets {name}"
 
 
-@pytest.mark.parametrize("call", ["rows.rdd", "spark.sparkContext", "rows.cache()", "rows.unpersist()", "rows.checkpoint()", "CACHE TABLE t"])
+@pytest.mark.parametrize(
+    "call", ["rows.rdd", "spark.sparkContext", "rows.cache()", "rows.unpersist()", "rows.checkpoint()", "CACHE TABLE t"]
+)
 def test_a_barred_call_would_be_found(call: str) -> None:
     assert BARRED.search(call)

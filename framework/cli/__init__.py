@@ -613,6 +613,35 @@ def mend(
 
 
 @app.command()
+def maintain(  # noqa: PLR0913, PLR0917 - the command's options
+    tables: Annotated[list[str] | None, typer.Argument(help="Tables; all of them, and the run log, without.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; touch nothing.")] = False,  # noqa: FBT002 - a switch
+    project: ProjectOption = None,
+    env: EnvOption = "local",
+    warehouse: WarehouseOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Remove rows, earlier states and runs that are past their days, and put small files together."""
+    with _told():
+        from datetime import datetime, timezone
+
+        from framework.cli.reports import print_maintained, print_maintenance
+        from framework.lakehouse.maintenance import Done, maintain
+
+        def progress(done: Done) -> None:
+            if form is Format.text:
+                print_maintenance(done, dry_run=dry_run)
+
+        lakehouse = _lakehouse(project, env, None, warehouse)
+        found = maintain(lakehouse, tables or (), datetime.now(timezone.utc), dry_run=dry_run, progress=progress)
+        if form is Format.json:
+            _print_json([one.record for one in found])
+        else:
+            print_maintained(found, dry_run=dry_run)
+    raise typer.Exit(1 if any(one.error for one in found) else 0)
+
+
+@app.command()
 def alerts(  # noqa: PLR0913, PLR0917 - the command's options
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")] = False,  # noqa: FBT002 - a switch
     project: ProjectOption = None,

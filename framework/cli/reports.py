@@ -9,9 +9,10 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from framework.lakehouse.alerting import Told
+    from framework.lakehouse.maintenance import Done
     from framework.lakehouse.quarantine import Cause
     from framework.lakehouse.status import Standing
     from framework.plan.steps import Load
@@ -210,3 +211,33 @@ def _print_quarantine(quarantined: Mapping[str, tuple[int, Mapping[str, int]]]) 
 
 def _number(count: int) -> str:
     return f"{count:,}" if count else "·"
+
+
+_MAINTAINED = {
+    "rows": ("rows go", "rows would go"),
+    "purge": ("taken out of the files", "to be taken out of the files"),
+    "keep": ("time travel set", "time travel to be set"),
+    "cluster": ("clustered anew", "to be clustered anew"),
+    "optimize": ("put together", "to be put together"),
+    "vacuum": ("old files removed", "old files would go"),
+    "runs": ("runs forgotten", "runs would be forgotten"),
+    "left": ("left to the platform", "left to the platform"),
+}
+
+
+def print_maintenance(done: Done, *, dry_run: bool) -> None:
+    """Print what was done to a table, or would be."""
+    said = _MAINTAINED[done.task.kind][dry_run]
+    counted = f"{done.count:,} {said}" if done.count is not None else said
+    what = f"[red]could not be done: {escape(done.error)}[/]" if done.error else counted
+    out.print(f"[bold]{escape(done.task.table or 'run log')}[/]: {what}  [dim]{escape(done.task.because)}[/]", soft_wrap=True)
+
+
+def print_maintained(found: Sequence[Done], *, dry_run: bool) -> None:
+    """Print the end of it."""
+    if not found:
+        out.print("[bold green]Nothing to do.[/]")
+    elif dry_run:
+        out.print("\nNothing was touched. What goes can be read by time travel until the days of earlier states are over.")
+    elif any(one.task.kind == "rows" and not one.error and not one.task.table.startswith("_") for one in found):
+        out.print("\nRun `lakepact run all` to bring what is made of these tables up to date.")

@@ -15,6 +15,7 @@ from framework.plan.steps import Built, Checked, DeliveredFile, Load
 from framework.spec.problem import CannotRunError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 
@@ -94,6 +95,19 @@ class State:
     def runs_before(self, run_id: str, most: int) -> list[dict[str, Any]]:
         """Return the records of the runs before one, the newest first."""
         return [self._run(one) for one in [one for one in self.run_ids() if one < run_id][:most]]
+
+    def runs_older_than(self, started: str) -> list[str]:
+        """Return the runs that began before a time; never the last one."""
+        return [one for one in self.run_ids()[1:] if self._run(one)["started"] < started]
+
+    def forget_runs(self, run_ids: Collection[str]) -> None:
+        """Remove runs from the log, and the texts of contracts that no other run speaks of."""
+        for run_id in run_ids:
+            (self.folder / "runs" / f"{run_id}.json").unlink(missing_ok=True)
+        spoken_of = {table.get("contract") for run_id in self.run_ids() for table in self._run(run_id)["tables"]}
+        for path in (self.folder / "contracts").glob("*.yml"):
+            if path.stem not in spoken_of:
+                path.unlink()
 
     def recorded(self) -> dict[str, Any] | None:
         """Return how far the tables of runs are: the `last` run in them, and whether somebody is `writing`; None where it is not known."""

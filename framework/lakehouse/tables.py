@@ -7,6 +7,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Protocol
 
+from framework.plan.maintenance import Stored
 from framework.spec.names import TableName, literal, quoted
 from framework.spec.table import CHANGE, GOES, ROW_PLACE
 
@@ -58,6 +59,15 @@ class Tables(Protocol):
 
     def append(self, table: str, rows: DataFrame, once: tuple[str, int] | None = None) -> None:
         """Append rows; with `once`, an application and a number, Delta drops a repeat."""
+
+    def stored(self, table: str) -> Stored:
+        """Return what there is of a table: its files, how they are clustered, its properties."""
+
+    def old_files(self, table: str) -> int:
+        """Return how many files of states that nobody can read any more there are."""
+
+    def carry_out(self, table: str, statement: str) -> None:
+        """Send a statement with `{table}` where the table's name goes."""
 
 
 class _Tables:
@@ -117,6 +127,31 @@ class _Tables:
         self._save(_appending(rows, once, self._properties(rows.columns)), table)
         self._wrote(table)
         self._compact(table)
+
+    def stored(self, table: str) -> Stored:
+        """Return what there is of a table."""
+        (told,) = _needed(self.spark).sql(f"DESCRIBE DETAIL {self._target(table)}").collect()
+        found = told.asDict(recursive=True)
+        return Stored(
+            found["numFiles"] or 0,
+            found["sizeInBytes"] or 0,
+            tuple(found.get("clusteringColumns") or ()),
+            tuple(sorted((found["properties"] or {}).items())),
+            self._is_kept_by_platform(table),
+        )
+
+    def old_files(self, table: str) -> int:
+        """Return how many files of old states there are."""
+        return len(_needed(self.spark).sql(f"VACUUM {self._target(table)} DRY RUN").collect())
+
+    def carry_out(self, table: str, statement: str) -> None:
+        """Send a statement."""
+        _needed(self.spark).sql(statement.replace("{table}", self._target(table)))
+        self._wrote(table)
+
+    def _is_kept_by_platform(self, table: str) -> bool:  # noqa: ARG002 - a catalog asks
+        """Tell whether the platform looks after a table's files."""
+        return False
 
     def _properties(self, columns: Iterable[str]) -> dict[str, str]:
         """Return Delta's properties of a table: a row that goes does not cost the file it stands in, and what changed can be read.
@@ -218,6 +253,16 @@ class CatalogTables(_Tables):
         if self.version(table) is None:
             return False
         return bool(self.read(table).where(f"_load_id = {literal(load.load_id)}").take(1))
+
+    def _is_kept_by_platform(self, table: str) -> bool:
+        """Tell whether the environment says so, or predictive optimization is on for the table.
+
+        `DESCRIBE TABLE EXTENDED` shows the latter on Databricks.
+        """
+        if self.environment.upkeep == "platform":
+            return True
+        told = _needed(self.spark).sql(f"DESCRIBE TABLE EXTENDED {self._name(table)}").where("col_name = 'Predictive Optimization'").take(1)
+        return bool(told) and told[0]["data_type"].upper().startswith("ENABLE")
 
     def _target(self, table: str) -> str:
         return str(self._name(table))

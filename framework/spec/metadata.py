@@ -18,17 +18,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Folders(Spec):
+class Anywhere(Spec):
+    """What every environment says."""
+
+    spark: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session that the command starts.")
+    run_tables: bool = Field(
+        True, description="Whether runs are also kept as the tables `_runs`, `_tables`, `_files` and `_checks`, for SQL."
+    )
+    run_days: int = Field(
+        400, gt=0, description="How many days runs are kept, in the run log and in the tables of runs; the last run always is."
+    )
+
+
+class Folders(Anywhere):
     """Tables are Delta folders `<warehouse>/<table>`; no server, no catalog."""
 
     kind: Literal["folders"] = Field(description="Tables are folders.")
     warehouse: str = Field(description="The folder that holds one Delta folder per table.")
     landing: str = Field(description="The folder into which files are delivered.")
     state: str = Field("", description="Where the ledger and the run log are; `<warehouse>/_lakepact` unless said.")
-    spark: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session that the command starts.")
-    run_tables: bool = Field(
-        True, description="Whether runs are also kept as the tables `_runs`, `_tables`, `_files` and `_checks`, for SQL."
-    )
 
     @property
     def state_folder(self) -> str:
@@ -36,7 +44,7 @@ class Folders(Spec):
         return self.state or f"{self.warehouse}/_lakepact"
 
 
-class Catalog(Spec):
+class Catalog(Anywhere):
     """Tables are `catalog`.`schema`.`table`; files are in volumes."""
 
     kind: Literal["catalog"] = Field(description="Tables are in a catalog.")
@@ -44,14 +52,14 @@ class Catalog(Spec):
     schema_name: Name = Field(alias="schema", description="The schema in the catalog.")
     landing: str = Field(description="The volume folder into which files are delivered.")
     state: str = Field(min_length=1, description="The volume folder for the ledger and the run log.")
-    spark: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session that the command starts.")
-    run_tables: bool = Field(
-        True, description="Whether runs are also kept as the tables `_runs`, `_tables`, `_files` and `_checks`, for SQL."
-    )
-
     change_feed: bool = Field(
         True,
         description="Whether tables keep Delta's change feed; without it, what changed is found by comparing versions.",
+    )
+    upkeep: Literal["engine", "platform"] = Field(
+        "engine",
+        description="Who puts files together and removes those of old versions: `lakepact maintain`, or the platform. "
+        "A table for which predictive optimization is on is left to the platform in any case.",
     )
     access: Access = Field(default_factory=Access, description="How the catalog is kept to what contracts say of access.")
 

@@ -45,6 +45,7 @@ _SAYS_NOTHING_OF_ROWS = {
     "grants",
     "quality",
     "retention",
+    "cluster_by",
     "accepted",
     "quarantine",
     "pii",

@@ -52,11 +52,30 @@ CARRIED = ("_load_id", "_load_timestamp")
 """Technical columns that a mapped table takes over from its source."""
 
 
-class Retention(Spec):
-    """How long rows are kept."""
+class TimeTravel(Spec):
+    """How long what a table was can be read."""
 
-    days: int = Field(gt=0, le=36_500, description="Rows older than this many days may go.")
-    by: Name = Field(description="The date or timestamp column that tells a row's age.")
+    days: int = Field(gt=0, le=36_500, description="States of the table older than this many days go.")
+
+
+class Retention(Spec):
+    """How long rows are kept, and how long what the table was can be read; `lakepact maintain` removes the rest."""
+
+    days: int | None = Field(None, gt=0, le=36_500, description="Rows older than this many days go.")
+    by: Name | None = Field(None, description="The date or timestamp column that tells a row's age; a row without one stays.")
+    time_travel: TimeTravel | None = Field(
+        None, description="How long earlier states of the table can be read; seven days unless said. No row of today goes by it."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Retention:
+        if (self.days is None) != (self.by is None):
+            raise CodedError("missing-key", "Rows go by their age: `days` and `by` stand together.", "write {days: 90, by: a_date}.")
+        if self.days is None and self.time_travel is None:
+            raise CodedError(
+                "no-effect", "The retention names no `days` and no `time_travel`.", "add one of them, or delete the retention."
+            )
+        return self
 
 
 class Text(Spec):
@@ -126,7 +145,10 @@ class Table(Spec):
     row_filter: Annotated[RowFilterUse, BeforeValidator(as_row_filter)] | None = Field(
         None, description="The filter of metadata/row_filters.yml that decides which rows a principal sees in a catalog."
     )
-    retention: Retention | None = Field(None, description="How long rows are kept.")
+    retention: Retention | None = Field(None, description="How long rows are kept, and earlier states of the table.")
+    cluster_by: Names = Field(
+        default_factory=list, max_length=4, description="Columns that queries filter by; rows that are alike in them are kept together."
+    )
     accepted: list[Accepted] = Field(default_factory=list, description="Warnings of `validate` that are known and meant.")
 
     @property

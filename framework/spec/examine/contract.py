@@ -356,11 +356,18 @@ class Examination:
             self.say("filtered-owner", self.document.key(("row_filter",)), what, fix)
 
     def say_retention(self) -> None:
-        """Note a retention by a column that is not there, or tells no age."""
-        if self.table.retention is None:
+        """Note a retention by a column that is not there, or tells no age, and a table that cannot be clustered as it is said."""
+        visible = self.around.columns(self.table.table) or {}
+        for i, name in enumerate(self.table.cluster_by):
+            if self.known([name], ("cluster_by", i), visible):
+                self.facts.uses.add(name.lower())
+                type_ = self.around.type_of(self.table.table, name)
+                if type_.is_known and type_.family in {"array", "map", "struct", "boolean", "binary"}:
+                    what = f"Rows cannot be kept together by {name}, which is {type_}."
+                    self.say("type-mismatch", ("cluster_by", i), what, "name a column of numbers, text or time.")
+        if self.table.retention is None or self.table.retention.by is None:
             return
         by, loc = self.table.retention.by, ("retention", "by")
-        visible = self.around.columns(self.table.table) or {}
         if self.known([by], loc, visible):
             self.facts.uses.add(by.lower())
             type_ = self.around.type_of(self.table.table, by)

@@ -1,24 +1,16 @@
 # Databricks notebook source
-"""Run one layer: the only notebook there is; the layer is its parameter."""
+"""Run one layer: the only notebook there is; the layer, its tables and the environment are parameters."""
 
-from pathlib import Path
-
-from framework.lakehouse.lakehouse import Lakehouse
-from framework.runner import run
-from framework.spec.project import read_project
+from framework.cli import app
 
 # COMMAND ----------
 
-dbutils.widgets.text("layer", "all")  # noqa: F821 - Databricks brings it
-dbutils.widgets.text("environment", "databricks")  # noqa: F821
-dbutils.widgets.text("project", "..")  # noqa: F821
+for name, default in {"layer": "all", "environment": "databricks", "project": "..", "tables": ""}.items():
+    dbutils.widgets.text(name, default)  # noqa: F821 - Databricks brings it
 
 # COMMAND ----------
 
-lakehouse = Lakehouse(read_project(Path(dbutils.widgets.get("project"))), dbutils.widgets.get("environment"))  # noqa: F821
-report = run(lakehouse, dbutils.widgets.get("layer"))  # noqa: F821
-for table in report.tables:
-    print(f"{table.table}: {table.outcome}, {table.read} read, {table.kept} kept, {table.quarantined} quarantined {table.reason}")  # noqa: T201
-if not report.is_well:
-    message = f"run {report.run_id} is not all well; see above"
+layer, environment, project, tables = (dbutils.widgets.get(name) for name in ("layer", "environment", "project", "tables"))  # noqa: F821
+if app(["run", layer, "--env", environment, "--project", project, "--table", tables], standalone_mode=False):
+    message = f"the run of {layer} is not all well; what it said stands above"
     raise RuntimeError(message)

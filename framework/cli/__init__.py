@@ -77,7 +77,9 @@ ProjectOption = Annotated[
 EnvOption = Annotated[str, typer.Option("--env", help="An environment of metadata/environments.yml.")]
 LandingOption = Annotated[Path | None, typer.Option("--landing", help="The folder with deliveries, in place of the environment's.")]
 WarehouseOption = Annotated[Path | None, typer.Option("--warehouse", help="The folder with tables, in place of the environment's.")]
-TableOption = Annotated[list[str] | None, typer.Option("--table", help="Only this table; may be given several times.")]
+TableOption = Annotated[
+    list[str] | None, typer.Option("--table", help="Only this table; may be given several times, or as names with commas between.")
+]
 PrincipalOption = Annotated[
     str | None, typer.Option("--as", help="Show personal data that this principal is cleared for; all of it is masked without.")
 ]
@@ -384,7 +386,7 @@ def run(  # noqa: PLR0913, PLR0917 - the command's options
     """Ingest what was delivered and bring the tables up to date."""
     with _told():
         lakehouse = _lakehouse(project, env, landing, warehouse)
-        report = _run(lakehouse, layer, table or [], quiet=form is Format.json, allow_destructive=allow_destructive)
+        report = _run(lakehouse, layer, _named(table), quiet=form is Format.json, allow_destructive=allow_destructive)
     _tell(report, form)
 
 
@@ -466,6 +468,18 @@ def _tell(report: RunReport, form: Format) -> None:
 
         print_report(report)
     raise typer.Exit(0 if report.is_well else 1)
+
+
+def job() -> None:
+    """Run the command as a task of a Databricks job, where leaving with an exit code of 0 would count as a failure too."""
+    code = app(standalone_mode=False)
+    if code:
+        raise RuntimeError(f"lakepact ended with exit code {code}; what it said stands above.")
+
+
+def _named(tables: list[str] | None) -> list[str]:
+    """Return the tables that are named one by one or with commas between; a job's parameter is one text."""
+    return [name for one in tables or () for part in one.split(",") if (name := part.strip())]
 
 
 def _run(lakehouse: Lakehouse, layer: str, only: list[str], *, quiet: bool, **how: Any) -> RunReport:

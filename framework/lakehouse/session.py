@@ -41,6 +41,8 @@ _SETTINGS = {
     # What is put together when a table is compacted: not the large files, which would be written anew each time.
     "spark.databricks.delta.optimize.minFileSize": str(64 * _MIB),
     "spark.databricks.delta.optimize.maxFileSize": str(128 * _MIB),
+    # Into so many tasks a folder's listing is cut when old files are looked for: 10,000 unless said.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.driver.memory": "4g",

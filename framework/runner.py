@@ -165,7 +165,7 @@ def run(  # noqa: PLR0913 - what a run depends on
         work = _Run(lakehouse, plan, run_id, started, progress, allow_destructive=allow_destructive)
         reports = work.execute()
         file_tables = [table for table in lakehouse.project.tables.values() if isinstance(table, FileTable)]
-        unclaimed = unclaimed_files(lakehouse.landing, file_tables) if lakehouse.landing.is_dir() else []
+        unclaimed = unclaimed_files(lakehouse.entries(work.spark), file_tables) if lakehouse.landing.is_dir() else []
         seconds, checking = round(time.monotonic() - clock, 3), round(work.checking_seconds, 3)
         report = RunReport(run_id, started.isoformat(), lakehouse.name, layer, seconds, reports, unclaimed, checking)
         lakehouse.state.write_run(run_id, report.record)

@@ -163,15 +163,7 @@ def _of_task(bundle: Bundle, folder: Path, job: dict[str, Any], task: dict[str, 
     if task.get("job_cluster_key", next(iter(clusters), "")) not in {*clusters, ""}:
         yield f"there is no cluster {task['job_cluster_key']}"
     if "run_job_task" not in task:
-        wheels = [one["whl"] for one in task.get("libraries", [])]
-        wheels += environments.get(task.get("environment_key"), {}).get("spec", {}).get("dependencies", [])
-        if not wheels:
-            yield "it has no wheel"
-        for wheel in wheels:
-            if not wheel.endswith(".whl") or (folder / wheel).parent.resolve() != bundle.root.resolve() / "dist":
-                yield f"{wheel} is not where the artifact is built"
-        if "max_retries" not in task:
-            yield "it is not tried again"
+        yield from _of_wheels(folder, bundle.root / "dist", environments.get(task.get("environment_key"), {}), task)
     match task:
         case {"python_wheel_task": wheel}:
             yield from _of_command(wheel)
@@ -184,6 +176,18 @@ def _of_task(bundle: Bundle, folder: Path, job: dict[str, Any], task: dict[str, 
             yield from (f"{called} knows no parameter {name}" for name in sorted(call.get("job_parameters", {}).keys() - known))
         case _:
             yield "it does nothing"
+
+
+def _of_wheels(folder: Path, dist: Path, environment: dict[str, Any], task: dict[str, Any]) -> Iterator[str]:
+    """Tell where a task lacks what the artifact is built into, or a second try."""
+    wheels = [one["whl"] for one in task.get("libraries", [])] + environment.get("spec", {}).get("dependencies", [])
+    if not wheels:
+        yield "it has no wheel"
+    for wheel in wheels:
+        if not wheel.endswith(".whl") or (folder / wheel).parent.resolve() != dist.resolve():
+            yield f"{wheel} is not where the artifact is built"
+    if "max_retries" not in task:
+        yield "it is not tried again"
 
 
 def _of_command(wheel: dict[str, Any]) -> Iterator[str]:

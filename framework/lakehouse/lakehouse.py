@@ -6,7 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.lakehouse.landing import find_files, is_as_listed
+from framework.lakehouse.discovery import discovered
+from framework.lakehouse.landing import Entry, find_files, is_as_listed, listed
 from framework.lakehouse.session import start_session
 from framework.lakehouse.state import State
 from framework.lakehouse.tables import CatalogTables, FolderTables, Tables, app_of
@@ -52,9 +53,21 @@ class Lakehouse:
             return CatalogTables(self.environment, spark)
         return FolderTables(self.environment, self.warehouse or Path(), spark)
 
-    def observe(self, tables: Tables, selected: Sequence[str]) -> Observed:
+    def entries(self, spark: SparkSession | None) -> list[Entry]:
+        """Return the files of the landing folder.
+
+        Raises:
+            CannotRunError: the folder cannot be listed, or there is no Auto Loader here.
+        """
+        if spark is not None and isinstance(self.environment, Catalog) and self.environment.discovery == "auto_loader":
+            return [*discovered(spark, self.landing, self.state.folder)]
+        return listed(self.landing)
+
+    def observe(self, tables: Tables, selected: Sequence[str], spark: SparkSession | None = None) -> Observed:
         """Return what there is now for the selected tables and for what they read."""
         project = self.project
+        reads_files = any(isinstance(project.tables[name], FileTable) for name in selected)
+        entries = self.entries(spark) if reads_files else []
         concerned = {*selected, *(table for name in selected for table in inputs_of(project, name))}
         versions = {name: version for name in sorted(concerned) if (version := tables.version(name)) is not None}
         new: dict[str, tuple[DeliveredFile, ...]] = {}
@@ -72,7 +85,7 @@ class Lakehouse:
                 if not committed and not unfinished[name].is_as_listed:
                     loads = loads[:-1]  # it will be taken back; what is there of its files is new again
             known = {file.identity for load in loads for file in load.files}
-            new[name], refused[name] = find_files(self.landing, table, known)
+            new[name], refused[name] = find_files(entries, table, known)
         built = {name: one for name in selected if (one := self.state.built(name)) is not None}
         checked = {name: said for name in selected if (said := self.state.checked(name)) is not None}
         return Observed(versions, built, new, refused, unfinished, checked=checked)
@@ -109,7 +122,7 @@ class Lakehouse:
         selected = selected_tables(self.project, layer, only)
         if isinstance(self.environment, Catalog) and spark is None:
             spark = start_session(self.environment.spark)
-        observed = self.observe(self.tables(spark), selected)
+        observed = self.observe(self.tables(spark), selected, spark)
         if replay:
             observed = dataclasses.replace(observed, replayed=self.replayable(replay))
         return build_plan(self.project, selected, observed, rebuild)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framework.lakehouse.discovery import FoundFile
 from framework.plan.steps import DeliveredFile, RefusedFile
 from framework.spec.problem import CannotRunError, did_you_mean
 
@@ -25,37 +26,45 @@ if TYPE_CHECKING:
     from framework.spec.source import Files
     from framework.spec.table import FileTable
 
+Entry = os.DirEntry[str] | FoundFile
 _CHUNK_BYTES = 1 << 22
 _HEADER_BYTES = 1 << 20
 
 
-def find_files(
-    landing: Path, table: FileTable, known: Collection[tuple[str, int, int]]
-) -> tuple[tuple[DeliveredFile, ...], tuple[RefusedFile, ...]]:
-    """Return the files of a table that are new, in the order in which they were delivered, and those that cannot be read.
-
-    `known` holds the identities of files ingested before.
+def listed(landing: Path) -> list[Entry]:
+    """Return what is in a landing folder, by name.
 
     Raises:
         CannotRunError: the landing folder cannot be listed.
     """
     try:
-        entries = sorted(os.scandir(landing), key=lambda entry: entry.name)
+        return sorted(os.scandir(landing), key=lambda entry: entry.name)
     except OSError as error:
         raise CannotRunError(
             f"The landing folder {landing} cannot be listed: {error.strerror}.",
             "name the folder with --landing, or put it into metadata/environments.yml.",
         ) from error
+
+
+def find_files(
+    entries: Iterable[Entry], table: FileTable, known: Collection[tuple[str, int, int]]
+) -> tuple[tuple[DeliveredFile, ...], tuple[RefusedFile, ...]]:
+    """Return the files of a table that are new, in the order in which they were delivered, and those that cannot be read.
+
+    `known` holds the identities of files ingested before.
+    """
     new: list[DeliveredFile] = []
     refused: list[RefusedFile] = []
     for entry in entries:
         if not any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in table.files.pattern):
             continue
+        if isinstance(entry, FoundFile) and (entry.is_in(known) or not entry.is_file()):
+            continue  # told of, and ingested since or gone
         if not entry.is_file():
             refused.append(RefusedFile(entry.name, "it is a directory, not a file.", "deliver a file of that name."))
             continue
         status = entry.stat()
-        file = DeliveredFile(entry.name, entry.path, status.st_size, status.st_mtime_ns)
+        file = DeliveredFile(entry.name, os.fspath(entry), status.st_size, status.st_mtime_ns)
         if file.identity in known:
             continue
         found = _looked_into(file, table)
@@ -75,10 +84,10 @@ def is_as_listed(file: DeliveredFile) -> bool:
     return (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns)
 
 
-def unclaimed_files(landing: Path, tables: Iterable[FileTable]) -> list[str]:
+def unclaimed_files(entries: Iterable[Entry], tables: Iterable[FileTable]) -> list[str]:
     """Return the names in the landing folder that no table's pattern matches, hidden ones left out."""
     patterns = [pattern for table in tables for pattern in table.files.pattern]
-    names = sorted(entry.name for entry in os.scandir(landing) if entry.is_file() and not entry.name.startswith("."))
+    names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file())
     return [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 
 

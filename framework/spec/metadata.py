@@ -52,6 +52,11 @@ class Catalog(Anywhere):
     schema_name: Name = Field(alias="schema", description="The schema in the catalog.")
     landing: str = Field(description="The volume folder into which files are delivered.")
     state: str = Field(min_length=1, description="The volume folder for the ledger and the run log.")
+    discovery: Literal["list", "auto_loader"] = Field(
+        "list",
+        description="How files are found: by listing the landing folder, or by Auto Loader, which is told by the storage what came. "
+        "The latter is for folders that take long to list, and only on Databricks.",
+    )
     change_feed: bool = Field(
         True,
         description="Whether tables keep Delta's change feed; without it, what changed is found by comparing versions.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from framework.lakehouse.landing import find_files
+from framework.lakehouse.landing import find_files, listed
 from framework.spec.table import FileTable
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def test_files_come_in_the_order_of_delivery_and_a_replaced_one_is_new(tmp_path:
     write(tmp_path / "x_2.csv", b"a\n1\n", 10)
     write(tmp_path / "x_1.csv", b"a\n1\n", 20)
     write(tmp_path / "x_other.csv", b"a\n1\n", 20)
-    new, refused = find_files(tmp_path, TABLE, ())
+    new, refused = find_files(listed(tmp_path), TABLE, ())
     assert ([file.name for file in new], refused) == (["x_2.csv", "x_1.csv"], ())
     known = {file.identity for file in new}
-    assert find_files(tmp_path, TABLE, known) == ((), ())
+    assert find_files(listed(tmp_path), TABLE, known) == ((), ())
     write(tmp_path / "x_2.csv", b"a\n2\n", 30)
-    assert [file.name for file in find_files(tmp_path, TABLE, known)[0]] == ["x_2.csv"]
+    assert [file.name for file in find_files(listed(tmp_path), TABLE, known)[0]] == ["x_2.csv"]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_files_come_in_the_order_of_delivery_and_a_replaced_one_is_new(tmp_path:
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, why: str) -> None:
     write(tmp_path / "x.csv", content, 1)
-    new, refused = find_files(tmp_path, TABLE, ())
+    new, refused = find_files(listed(tmp_path), TABLE, ())
     assert new == ()
     assert [(file.name, file.why) for file in refused] == [("x.csv", why)]
 
@@ -97,5 +97,5 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, why
 )
 def test_a_header_may_be_written_in_many_ways(tmp_path: Path, content: bytes) -> None:
     write(tmp_path / "x.csv", content, 1)
-    new, refused = find_files(tmp_path, TABLE, ())
+    new, refused = find_files(listed(tmp_path), TABLE, ())
     assert (len(new), refused) == (1, ())

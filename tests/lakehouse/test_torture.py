@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from framework.lakehouse.landing import find_files
+from framework.lakehouse.landing import find_files, listed
 from framework.lakehouse.read import read_files
 from framework.plan.steps import Load
 from framework.spec.table import FileTable
@@ -117,7 +117,7 @@ def read(
     landing: Path = tmp_path_factory.mktemp("landing")
     for name, content in {**FILES, **{name: one[0] for name, one in RAGGED.items()}}.items():
         (landing / name).write_bytes(content)
-    new, refused = find_files(landing, TABLE, ())
+    new, refused = find_files(listed(landing), TABLE, ())
     assert refused == ()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("framework.lakehouse.read._FEW", request.param)

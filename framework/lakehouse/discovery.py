@@ -14,11 +14,8 @@ from framework.spec.problem import CannotRunError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection
 
     from pyspark.sql import DataFrame, SparkSession
-
-_NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -38,13 +35,10 @@ class FoundFile:
         """Return where the file is."""
         return self.path
 
-    def is_in(self, known: Collection[tuple[str, int, int]]) -> bool:
-        """Tell whether the file was ingested, without asking the storage.
-
-        >>> FoundFile("/landing/a.csv", 3, 1).is_in({("/landing/a.csv", 3, 1_000_999)})
-        True
-        """
-        return (self.path, self.size, self.modified_ms) in {(path, size, ns // _NS_PER_MS) for path, size, ns in known}
+    @property
+    def identity_ms(self) -> tuple[str, int, int]:
+        """Return what tells this delivery from another under the same name, as far as it was told of."""
+        return (self.name, self.size, self.modified_ms)
 
     def is_file(self) -> bool:
         """Tell whether there is such a file."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Entry = os.DirEntry[str] | FoundFile
 _CHUNK_BYTES = 1 << 22
+_NS_PER_MS = 1_000_000
 _HEADER_BYTES = 1 << 20
 
 
@@ -53,12 +54,13 @@ def find_files(
 
     `known` holds the identities of files ingested before.
     """
+    known_ms = {(name, size, modified_ns // _NS_PER_MS) for name, size, modified_ns in known}
     new: list[DeliveredFile] = []
     refused: list[RefusedFile] = []
     for entry in entries:
         if not any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in table.files.pattern):
             continue
-        if isinstance(entry, FoundFile) and (entry.is_in(known) or not entry.is_file()):
+        if isinstance(entry, FoundFile) and (entry.identity_ms in known_ms or not entry.is_file()):
             continue  # told of, and ingested since or gone
         if not entry.is_file():
             refused.append(RefusedFile(entry.name, "it is a directory, not a file.", "deliver a file of that name."))

@@ -40,7 +40,10 @@ _MOST_TOUCHED = 0.5
 """Where a larger share of a table is touched, working it all out is cheaper."""
 
 _GONE = re.compile(
-    r"DELTA_(MISSING|CHANGE_|FILE_NOT_FOUND|VERSION|CDC_|INVALID_CDC|UNSUPPORTED_TIME_TRAVEL|.*CHANGE_DATA)|FileNotFound|NOT_ORDERABLE|PATH_NOT_FOUND|FILE_NOT_EXIST|VersionNotFound"
+    r"DELTA_(MISSING|CHANGE_|FILE_NOT_FOUND|VERSION|CDC_|INVALID_CDC|UNSUPPORTED_TIME_TRAVEL|.*CHANGE_DATA)|FileNotFound|NOT_ORDERABLE"
+    r"|PATH_NOT_FOUND|FILE_NOT_EXIST|VersionNotFound"
+    # A catalog does not say what a table was that has masks or a row filter.
+    r"|TIME_TRAVEL|ROW_FILTER|COLUMN_MASK|ROW_COLUMN_ACCESS"
 )
 
 

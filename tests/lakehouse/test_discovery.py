@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from framework.spec.project import Project
 
+HEADER = ",".join(column.name for column in TABLE.columns)
 SCHEMA = "path string, modificationTime timestamp, length bigint, content binary"
 
 
@@ -34,7 +35,7 @@ def test_what_was_told_of_is_new_until_the_ledger_knows_it(spark: SparkSession, 
     landing, state = tmp_path / "landing zone", tmp_path / "state"
     (landing / "deeper").mkdir(parents=True)
     for name in ("x_1.csv", "x_2.csv", "y.txt", "deeper/x_3.csv"):
-        (landing / name).write_text("id,name\n1,a\n")
+        (landing / name).write_text(f"{HEADER}\n1,a\n")
     entries = discovered(spark, landing, state)
     assert [one.name for one in entries] == ["x_1.csv", "x_2.csv", "y.txt"], "what lies deeper is not in the folder"
     new, refused = find_files(entries, TABLE, ())
@@ -45,11 +46,11 @@ def test_what_was_told_of_is_new_until_the_ledger_knows_it(spark: SparkSession, 
     monkeypatch.undo()
     monkeypatch.setattr(discovery, "_stream", _plain_stream)
 
-    (landing / "x_4.csv").write_text("id,name\n2,b\n")
+    (landing / "x_4.csv").write_text(f"{HEADER}\n2,b\n")
     (landing / "x_1.csv").unlink()
     new, _ = find_files(discovered(spark, landing, state), TABLE, known)
     assert [file.name for file in new] == ["x_4.csv"]
-    (landing / "x_2.csv").write_text("id,name\n9,replaced\n")
+    (landing / "x_2.csv").write_text(f"{HEADER}\n9,replaced\n")
     os.utime(landing / "x_2.csv", ns=(10**18, 10**18))
     status = (landing / "x_2.csv").stat()
     again = discovery.FoundFile(str(landing / "x_2.csv"), status.st_size, status.st_mtime_ns // 10**6)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,7 @@ def compare(folder: Path, orders: int) -> None:
     engine, script = folder / "engine", folder / "script"
     by_hand = told("by hand, full", by_script(folder, landing, script))
     full = told("engine, full", by_engine(folder, landing, engine))
+    bare = told("engine, full, no checks and no tables of runs", by_engine(folder, landing, folder / "bare", quiet_project(folder)))
     for path in small.iterdir():
         shutil.copy2(path, landing)
     told("by hand, 1 % more", by_script(folder, landing, script))
@@ -63,6 +65,7 @@ def compare(folder: Path, orders: int) -> None:
     none = told("engine, nothing new", by_engine(folder, landing, engine))
     for name, took, most in (("full", full, 1.05), ("1 % more", more, 0.25), ("nothing new", none, 0.1)):
         print(f"{name} / by hand, full: wall {took.wall / by_hand.wall:.2f}, cpu {took.cpu / by_hand.cpu:.2f} (at most {most})")
+    print(f"full / without checks and tables of runs: wall {full.wall / bare.wall:.2f}, cpu {full.cpu / bare.cpu:.2f} (at most 1.1)")
     print(json.dumps(seconds(engine)))
     same(script, engine)
 
@@ -78,9 +81,22 @@ def by_script(folder: Path, landing: Path, warehouse: Path) -> Took:
     return measured(folder, warehouse, [str(ROOT / "benchmarks/by_hand.py"), str(landing), str(warehouse)])
 
 
-def by_engine(folder: Path, landing: Path, warehouse: Path) -> Took:
+def by_engine(folder: Path, landing: Path, warehouse: Path, project: Path = ROOT) -> Took:
     """Run the engine."""
-    return measured(folder, warehouse, ["-m", "framework", "run", "all", "--landing", str(landing), "--warehouse", str(warehouse)])
+    places = ["--project", str(project), "--landing", str(landing), "--warehouse", str(warehouse)]
+    return measured(folder, warehouse, ["-m", "framework", "run", "all", *places])
+
+
+def quiet_project(folder: Path) -> Path:
+    """Return the product without checks on whole tables and without tables of runs."""
+    root = folder / "quiet"
+    for part in ("contracts", "metadata"):
+        shutil.copytree(ROOT / part, root / part)
+    for path in (root / "contracts").rglob("*.yml"):
+        path.write_text(re.sub(r"^quality:.*\n(?:[ \t].*\n)*", "", path.read_text(), flags=re.MULTILINE))
+    environments = root / "metadata/environments.yml"
+    environments.write_text(environments.read_text().replace("local:\n", "local:\n  run_tables: false\n"))
+    return root
 
 
 def measured(folder: Path, warehouse: Path, arguments: list[str]) -> Took:

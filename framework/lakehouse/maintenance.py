@@ -112,7 +112,10 @@ def _carried_out(tables: Tables, tasks: Sequence[Task], progress: Callable[[Done
                 is_left = task.kind != "rows"
                 continue
             if not dry_run and task.statement:
+                before = tables.version(task.table)
                 tables.carry_out(task.table, task.statement)
+                if task.kind == "optimize" and tables.version(task.table) == before:
+                    continue  # no file was small enough
             done = Done(task, count)
         except Exception as error:  # noqa: BLE001 - whatever Spark raises here: the other tasks are done, and this one is told
             done = Done(task, error=str(error).strip().split("\n", maxsplit=1)[0])

@@ -69,7 +69,7 @@ def test_a_problem_is_printed_with_its_line_and_a_mark(tmp_path: Path) -> None:
     (tmp_path / "contracts" / "x.yml").write_text(good + "ownr: engineers\n")
     with pytest.raises(ContractError) as caught:
         read_project(tmp_path)
-    known = ["accepted", "columns", "description", "files", "grants", "layer", "masked_for", "owner"]
+    known = ["accepted", "cluster_by", "columns", "description", "files", "grants", "layer", "masked_for", "owner"]
     known += ["quality", "retention", "row_filter", "table"]
     assert str(caught.value).splitlines() == [
         f"{tmp_path}/contracts/x.yml:12:1: unknown-key",

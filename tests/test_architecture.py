@@ -82,7 +82,7 @@ BARRED = re.compile(
     r"\.rdd\b|sparkContext|_jvm|_jdf|_jsparkSession|\.toJSON\(|\.(?:un)?persist\(|\.cache\(|(?:localC|\.c)heckpoint\("
     r"|CACHE TABLE|REFRESH TABLE|createOrReplaceGlobalTempView|createGlobalTempView|global_temp"
     r"|\budf\(|mapInPandas|applyInPandas|toPandas|DeltaTable|setJobGroup"
-    r"|hiveContext|/dbfs|dbfs:|\bargs=|\.foreach(?:Partition)?\("
+    r"|hiveContext|/dbfs|dbfs:(?!/Volumes)|\bargs=|\.foreach(?:Partition)?\("
 )
 """What serverless compute refuses, or Spark 4.1 with Delta mishandles; settings that it does not take are tested apart."""
 

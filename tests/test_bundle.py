@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from framework.cli import app, job
+from framework.cli import _named, app, job
 from tests.bundle import VARIANTS, Bundle, problems, read_bundle
 from tests.conftest import ROOT
 
@@ -137,3 +137,11 @@ def test_the_notebook_runs_a_layer_with_what_its_widgets_say(monkeypatch: pytest
     assert asked == [["run", "gold", "--env", "databricks", "--project", "/p", "--table", "gold_loans,gold_days"]]
     with pytest.raises(RuntimeError, match="gold is not all well"):
         runpy.run_path(notebook, {"dbutils": SimpleNamespace(widgets=widgets)})
+
+
+def test_a_parameter_names_tables_with_commas_between_and_none_where_it_is_left_empty() -> None:
+    assert (_named(["gold_days, gold_loans", "silver_loans"]), _named([""]), _named(None)) == (
+        ["gold_days", "gold_loans", "silver_loans"],
+        [],
+        [],
+    )

@@ -1,7 +1,7 @@
 """What does a catalog hold of grants, owners, comments, tags, masks and filters, and how is a step carried out there?
 
 Grants and owners go through databricks-sdk; what it has no call for in all supported versions goes as SQL through a SQL
-warehouse, written by `plan/access/statements.py`.
+warehouse, or the session of a job, written by `plan/access/statements.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from framework.lakehouse.session import is_on_databricks, start_session
 from framework.plan.access.differences import Seen, SeenTable, differences
 from framework.plan.access.statements import statement
 from framework.plan.access.steps import Grant, Revoke, SetOwner, TellDrift
@@ -158,13 +159,15 @@ class CatalogAccess:
         self.client.grants.update(step.level, full_name, changes=[PermissionsChange(add=add, remove=remove, principal=step.principal)])
 
     def sql(self, text: str) -> list[list[Any]]:
-        """Send a statement to the SQL warehouse and return its rows, as text.
+        """Send a statement to the SQL warehouse and return its rows, as text; in a job without one, to Spark.
 
         Raises:
             CannotRunError: no warehouse is named.
             RunError: the statement failed.
         """
         warehouse = self.environment.access.warehouse or os.environ.get("DATABRICKS_WAREHOUSE_ID", "")
+        if not warehouse and is_on_databricks():
+            return [[None if value is None else str(value) for value in row] for row in start_session({}).sql(text).collect()]
         if not warehouse:
             raise CannotRunError(
                 "Masks, filters, tags and comments are statements, and no SQL warehouse is named for them.",

@@ -71,10 +71,16 @@ def start_session(settings: Mapping[str, str], *, input_bytes: int = 0) -> Spark
         raise CannotRunError("Spark is not installed.", "run: pip install 'lakepact[local]'") from error
     spark = SparkSession.getActiveSession()
     if spark is None:
-        spark = _start_local(settings, input_bytes)
+        # A task that is no notebook has to ask for the session that Databricks has ready.
+        spark = SparkSession.builder.getOrCreate() if is_on_databricks() else _start_local(settings, input_bytes)
     # Days and weeks are cut in UTC wherever the cluster stands.
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     return spark
+
+
+def is_on_databricks() -> bool:
+    """Tell whether this process runs on a cluster or serverless compute of Databricks."""
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
 def _start_local(settings: Mapping[str, str], input_bytes: int) -> SparkSession:

@@ -219,3 +219,14 @@ def test_functions_give_in_spark_what_a_preview_shows(spark: SparkSession, maske
     finally:
         for name in ("is_account_group_member", *wanted(masked).functions):
             spark.sql(f"DROP TEMPORARY FUNCTION IF EXISTS {name}")
+
+
+def test_in_a_job_statements_go_through_its_own_session(
+    spark: SparkSession, workspace: Workspace, lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABRICKS_WAREHOUSE_ID")
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+    monkeypatch.setattr(type(spark), "getActiveSession", lambda: None)
+    monkeypatch.setattr("framework.lakehouse.session._start_local", lambda *_: pytest.fail("a job has a session"))
+    there = catalog_access(lakehouse, client(workspace))
+    assert there.sql("SELECT * FROM VALUES (1, 'a'), (2, null) AS t(x, y)") == [["1", "a"], ["2", None]]

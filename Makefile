@@ -14,7 +14,8 @@ demo: .venv/ready  ## make sample deliveries, run the whole pipeline, print what
 	@$(BIN)/python -m samples.demo "$(DEMO)" --orders $(ORDERS) --seed $(SEED)
 
 test: .venv/ready  ## run all tests, and those of the data path over Spark Connect too
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not spark" -n 2
+	@$(BIN)/python -m pytest -m spark
 	@LAKEPACT_TEST_REMOTE="local[2]" $(BIN)/python -m pytest -m spark tests/scenarios tests/library tests/transforms
 
 check: .venv/ready  ## format, lint, types, layers, contracts, and the tests that need no Spark
@@ -24,7 +25,7 @@ check: .venv/ready  ## format, lint, types, layers, contracts, and the tests tha
 	@$(BIN)/python -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command(["--no-cache"]))'
 	@$(BIN)/python -m framework validate --strict
 	@$(BIN)/python -m framework validate --strict --project examples/online_retail
-	@$(BIN)/python -m pytest --doctest-modules framework/spec framework/plan framework/lakehouse tests -m "not spark"
+	@$(BIN)/python -m pytest --doctest-modules framework/spec framework/plan framework/lakehouse tests -m "not spark" -n 2
 
 docs: .venv/ready  ## write editor schemas, the contract reference and the pages of problem codes
 	@$(BIN)/python -m docs.generate

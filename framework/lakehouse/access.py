@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 8
 _PAUSE_SECONDS = 0.5
 _PATIENCE_SECONDS = 600
+_TRIED_SECONDS = 30
+"""How long a workspace that does not answer is tried; the client's own five minutes are long for whoever misspelled its address."""
 
 
 def connected() -> WorkspaceClient:
@@ -43,10 +45,11 @@ def connected() -> WorkspaceClient:
     """
     try:
         from databricks.sdk import WorkspaceClient  # noqa: PLC0415 - only who applies access needs it
+        from databricks.sdk.core import Config  # noqa: PLC0415 - likewise
     except ImportError as error:
         raise CannotRunError("databricks-sdk is not installed.", "pip install 'lakepact[databricks]'") from error
     try:
-        return WorkspaceClient(product="lakepact", product_version="0")
+        return WorkspaceClient(config=Config(product="lakepact", product_version="0", retry_timeout_seconds=_TRIED_SECONDS))
     except ValueError as error:
         raise CannotRunError(
             "Nothing says which workspace holds the catalog, or as whom to go there.",

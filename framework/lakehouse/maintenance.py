@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from framework.lakehouse.tables import Tables
 
 _QUARANTINE = "_quarantine"
+_MAY_FIND_NOTHING = ("purge", "optimize")
+"""Tasks that Delta itself leaves undone where there is nothing to do, without a commit; also after a kill between two of them."""
 
 
 @dataclass(frozen=True)
@@ -104,22 +106,19 @@ def _remember(lakehouse: Lakehouse, name: str, before: Mapping[str, int], after:
 
 def _carried_out(tables: Tables, tasks: Sequence[Task], progress: Callable[[Done], None], *, dry_run: bool) -> Iterator[Done]:
     """Do one task after the other; what one cannot do is told, and the next is tried."""
-    is_left = True
     for task in tasks:
         try:
             count = _count(tables, task)
-            if count == 0 or (task.kind == "purge" and not is_left):
-                is_left = task.kind != "rows"
+            if count == 0 or (dry_run and task.kind == "purge"):
                 continue
             if not dry_run and task.statement:
                 before = tables.version(task.table)
                 tables.carry_out(task.table, task.statement)
-                if task.kind == "optimize" and tables.version(task.table) == before:
-                    continue  # no file was small enough
+                if task.kind in _MAY_FIND_NOTHING and tables.version(task.table) == before:
+                    continue
             done = Done(task, count)
         except Exception as error:  # noqa: BLE001 - whatever Spark raises here: the other tasks are done, and this one is told
             done = Done(task, error=str(error).strip().split("\n", maxsplit=1)[0])
-            is_left = task.kind != "rows"
         progress(done)
         yield done
 

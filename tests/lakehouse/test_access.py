@@ -10,6 +10,7 @@ from databricks.sdk import WorkspaceClient
 from typer.testing import CliRunner
 
 from framework.cli import app
+from framework.lakehouse import access
 from framework.lakehouse.access import access_steps, apply_access, catalog_access
 from framework.lakehouse.lakehouse import Lakehouse
 from framework.lakehouse.preview import as_seen, may_read
@@ -117,10 +118,9 @@ def test_statements_without_a_warehouse_are_refused_before_anything_is_done(
 def test_a_workspace_that_does_not_answer_is_told_in_words(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABRICKS_HOST", "http://127.0.0.1:9")
     monkeypatch.setenv("DATABRICKS_TOKEN", "a-secret")
-    config = WorkspaceClient().config
-    config.retry_timeout_seconds = 1
+    monkeypatch.setattr(access, "_TRIED_SECONDS", 1)
     with pytest.raises(CannotRunError, match="The catalog cannot be read") as error:
-        access_steps(lakehouse, catalog_access(lakehouse, WorkspaceClient(config=config)))
+        access_steps(lakehouse, catalog_access(lakehouse))
     assert "a-secret" not in str(error.value)
 
 

@@ -15,7 +15,7 @@ demo: .venv/ready  ## make sample deliveries, run the whole pipeline, print what
 
 test: .venv/ready  ## run all tests, and those of the data path over Spark Connect too
 	@$(BIN)/python -m pytest -m "not spark" -n 2
-	@$(BIN)/python -m pytest -m spark
+	@$(BIN)/python -m pytest -m spark -n 2 --dist loadfile
 	@LAKEPACT_TEST_REMOTE="local[2]" $(BIN)/python -m pytest -m spark tests/scenarios tests/library tests/transforms
 
 check: .venv/ready  ## format, lint, types, layers, contracts, and the tests that need no Spark

@@ -28,6 +28,8 @@ _QUARANTINE = "_quarantine"
 _MAY_FIND_NOTHING = ("purge", "optimize")
 """Tasks that Delta itself leaves undone where there is nothing to do, without a commit; also after a kill between two of them."""
 
+_KEPT_BY_CATALOG = "DELTA_UNSUPPORTED_CATALOG_MANAGED_TABLE_OPERATION"
+
 
 @dataclass(frozen=True)
 class Done:
@@ -119,8 +121,12 @@ def _carried_out(tables: Tables, tasks: Sequence[Task], progress: Callable[[Done
             done = Done(task, count)
         except Exception as error:  # noqa: BLE001 - whatever Spark raises here: the other tasks are done, and this one is told
             done = Done(task, error=str(error).strip().split("\n", maxsplit=1)[0])
+            if _KEPT_BY_CATALOG in done.error:
+                done = Done(Task(task.table, "left", "the catalog itself puts its files together and removes old ones"))
         progress(done)
         yield done
+        if done.task.kind == "left":
+            return
 
 
 def _count(tables: Tables, task: Task) -> int | None:

@@ -163,6 +163,16 @@ def test_one_task_that_cannot_be_done_is_told_and_the_others_are_done(
     assert kinds(maintain(lakehouse, ["silver_loans"], NOW), "silver_loans")[:2] == ["rows", "purge"], "the next time it is made good"
 
 
+def test_a_catalog_that_lets_nobody_remove_files_is_left_to_it(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def blocked(*_: object) -> int:
+        message = "[DELTA_UNSUPPORTED_CATALOG_MANAGED_TABLE_OPERATION] VACUUM is blocked by the catalog.\nstack"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(FolderTables, "old_files", blocked)
+    found = maintain(lakehouse, ["silver_members"], NOW)
+    assert [(one.task.kind, one.error) for one in found] == [("left", "")]
+
+
 def test_killed_between_two_tasks_the_next_time_does_the_rest(
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, spark: SparkSession
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from framework.lakehouse.access import access_steps, apply_access, catalog_access
 from framework.lakehouse.lakehouse import Lakehouse
+from framework.lakehouse.maintenance import maintain
 from framework.plan.access.steps import Grant, Revoke, TellDrift
 from framework.runner import run
 from framework.spec.problem import RunError
@@ -109,6 +110,11 @@ def test_gold_is_right_to_the_cent_after_each_delivery(place: Place, spark: Spar
             assert (len(found), set(found)) == (len(expected), expected), table
     again = run(place.lakehouse, "all")
     assert {one.outcome for one in again.tables} == {"unchanged"}, "nothing new changes nothing"
+    upkeep = maintain(place.lakehouse, ["gold_sales_by_category"], datetime.now(timezone.utc))
+    assert [(one.task.kind, one.error) for one in upkeep] == [("keep", ""), ("cluster", ""), ("left", "")], (
+        "the catalog removes files itself"
+    )
+    assert {one.outcome for one in run(place.lakehouse, "all").tables} == {"unchanged"}
 
 
 def test_a_catalog_is_brought_to_what_contracts_grant_and_back_from_what_is_done_by_hand(place: Place) -> None:
